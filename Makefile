@@ -1,0 +1,46 @@
+# One entry for everything. Each target sets itself up; nothing needs to be installed by hand but Python 3.11 or newer.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: install demo test check e2e proof golden bench build clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "devcfg needs Python 3.11 or newer; say make PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/devcfg demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -m 'not cluster and not proof' -n auto
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+e2e: $(STAMP)
+	$(BIN)/python -m pytest -m cluster
+
+proof: $(STAMP)
+	$(BIN)/python -m pytest -m 'proof and not cluster' --hypothesis-profile=proof
+
+golden: $(STAMP)
+	$(BIN)/python -m pytest tests/golden tests/architecture --update-golden
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/compile.py
+
+build: $(STAMP)
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

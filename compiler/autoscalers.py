@@ -1,0 +1,63 @@
+"""Finds what scales or protects a bound workload: HorizontalPodAutoscaler, KEDA, PodDisruptionBudget. Never lowers."""
+
+from __future__ import annotations
+
+from devcfg.compiler.findings import Findings
+from devcfg.compiler.prover import labels_of, selects
+from devcfg.schemas.diagnostic import Note, Severity
+from devcfg.schemas.manifest import Manifest
+from devcfg.schemas.plan import Binding
+
+
+class Beside:
+    """The objects of a base that act on workloads, found once for all services."""
+
+    def __init__(self, base: tuple[Manifest, ...]) -> None:
+        self._scalers = [one for one in base if (one.group, one.kind) == ("autoscaling", "HorizontalPodAutoscaler")]
+        self._keda = [one for one in base if (one.group, one.kind) == ("keda.sh", "ScaledObject")]
+        self._budgets = [one for one in base if (one.group, one.kind) == ("policy", "PodDisruptionBudget")]
+
+    def autoscalers(self, binding: Binding) -> tuple[Manifest, ...]:
+        """Return the HorizontalPodAutoscalers of a workload."""
+        return tuple(one for one in self._scalers if _scales(one, binding))
+
+    def check(self, binding: Binding, findings: Findings) -> None:
+        """Refuse a workload that KEDA scales; note a disruption budget, which is left alone."""
+        at = ("services", binding.service)
+        for one in self._keda:
+            if _scales(one, binding):
+                findings.add(
+                    "keda-scaled",
+                    at,
+                    f"service `{binding.service}`: KEDA scales {binding.target.label} and would undo dev mode",
+                    hint='pause it first: annotation `autoscaling.keda.sh/paused-replicas: "1"` in the base',
+                    notes=(Note(f"the ScaledObject `{one.name}` is here", one.file, one.line),),
+                    key=True,
+                )
+        labels = labels_of(binding.manifest.object, binding.template)
+        for one in self._budgets:
+            selector = (one.object.get("spec") or {}).get("selector")
+            if isinstance(selector, dict) and _same_namespace(one, binding.manifest) and selects(selector, labels):
+                findings.add(
+                    "disruption-budget",
+                    at,
+                    f"PodDisruptionBudget `{one.name}` stays as it is: with one pod it may hold up a node drain",
+                    severity=Severity.NOTE,
+                    key=True,
+                    notes=(Note("the budget is here", one.file, one.line),),
+                )
+
+
+def _scales(scaler: Manifest, binding: Binding) -> bool:
+    target = (scaler.object.get("spec") or {}).get("scaleTargetRef") or {}
+    group, slash, _ = str(target.get("apiVersion", "")).partition("/")
+    kind = target.get("kind", "Deployment" if scaler.group == "keda.sh" else "")
+    return (
+        (kind, target.get("name")) == (binding.target.kind, binding.target.name)
+        and (not slash or group == binding.target.group)
+        and _same_namespace(scaler, binding.manifest)
+    )
+
+
+def _same_namespace(one: Manifest, other: Manifest) -> bool:
+    return one.namespace == other.namespace

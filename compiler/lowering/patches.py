@@ -1,0 +1,166 @@
+"""Lower `patches`: RFC 6902 operations or an RFC 7386 merge patch, to guarded `test`, `add` and `remove`.
+
+Each step asserts what it changes, so that a changed base fails loudly. Never runs before the rest of dev mode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from devcfg.schemas.errors import PatchError
+from devcfg.schemas.patch import Json, Op, Operation, Pointer, Role, apply_operation, lookup, same
+
+IDENTITY = (
+    Pointer(("apiVersion",)),
+    Pointer(("kind",)),
+    Pointer(("metadata", "name")),
+    Pointer(("metadata", "namespace")),
+)
+
+
+_RUN_LAST = "patches run last: they see the workload as the rest of dev mode leaves it"
+
+
+@dataclass(frozen=True, slots=True)
+class StepError:
+    """Why one of the user's operations cannot be lowered. `at` is its index, or None for a merge patch."""
+
+    at: int | None
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """The guarded operations, and the first step that failed, if one did."""
+
+    operations: tuple[Operation, ...]
+    error: StepError | None = None
+
+
+def lower_patches(document: Json, patches: tuple[Json, ...] | dict[str, Json], field: str) -> Lowered:
+    """Lower the user's patches against the workload as the rest of dev mode leaves it."""
+    if isinstance(patches, dict):
+        try:
+            return Lowered(tuple(_merge(document, patches, Pointer(), f"{field}")))
+        except PatchError as error:
+            return Lowered((), StepError(None, error.message, error.hint or _RUN_LAST))
+    steps: list[Operation] = []
+    for at, one in enumerate(patches):
+        try:
+            for step in _lower_one(document, one, f"{field}[{at}]"):
+                document = apply_operation(document, step)
+                steps.append(step)
+        except PatchError as error:
+            return Lowered(tuple(steps), StepError(at, error.message, error.hint or _RUN_LAST))
+    return Lowered(tuple(steps))
+
+
+def _lower_one(document: Json, one: Json, source: str) -> list[Operation]:
+    path = Pointer.parse(one["path"])
+    _refuse_identity(path)
+    match one["op"]:
+        case "test":
+            return [Operation(Op.TEST, path, one["value"], source)]
+        case "add":
+            return _add(document, path, one["value"], source)
+        case "remove":
+            return _remove(document, path, source)
+        case "replace":
+            _must_exist(document, path)
+            return _replace(document, path, one["value"], source)
+        case "copy":
+            origin = Pointer.parse(one["from"])
+            return _add(document, path, _must_exist(document, origin), source)
+        case _:
+            origin = Pointer.parse(one["from"])
+            _refuse_identity(origin)
+            if origin.covers(path):
+                raise PatchError(f"`{origin}` cannot move into itself", hint="choose a `path` outside of it")
+            value = _must_exist(document, origin)
+            removed = _remove(document, origin, source)
+            for step in removed:
+                document = apply_operation(document, step)
+            return removed + _add(document, path, value, source)
+
+
+def _add(document: Json, path: Pointer, value: Json, source: str) -> list[Operation]:
+    guards = _elements(document, path, source)
+    parent = lookup(document, path.parent)
+    if isinstance(parent, list):
+        # Where an element lands depends on all that is there: the whole list is what this step assumes.
+        known = Operation(Op.TEST, path.parent, parent, source, Role.ASSUME)
+        return [*guards, known, Operation(Op.ADD, path, value, source)]
+    return [*guards, _known(document, path, source), Operation(Op.ADD, path, value, source)]
+
+
+def _remove(document: Json, path: Pointer, source: str) -> list[Operation]:
+    _must_exist(document, path)
+    guards = _elements(document, path, source)
+    return [*guards, _known(document, path, source), Operation(Op.REMOVE, path, None, source)]
+
+
+def _replace(document: Json, path: Pointer, value: Json, source: str) -> list[Operation]:
+    guards = [*_elements(document, path, source), _known(document, path, source)]
+    if isinstance(lookup(document, path.parent), list):
+        # `replace` means different things to different libraries where the member is missing: never emitted.
+        return [*guards, Operation(Op.REMOVE, path, None, source), Operation(Op.ADD, path, value, source)]
+    return [*guards, Operation(Op.ADD, path, value, source)]
+
+
+def _known(document: Json, path: Pointer, source: str) -> Operation:
+    return Operation(Op.TEST, path, lookup(document, path), source, Role.ASSUME)
+
+
+def _elements(document: Json, path: Pointer, source: str) -> list[Operation]:
+    """Assert the name of each named list element on the way, so that a reordered list is noticed."""
+    tests = []
+    for depth in range(1, len(path)):
+        element = lookup(document, Pointer(path[:depth]))
+        if path[depth - 1].isdecimal() and isinstance(element, dict) and isinstance(element.get("name"), str):
+            at = Pointer(path[:depth]) / "name"
+            if at != path:
+                tests.append(Operation(Op.TEST, at, element["name"], source, Role.ASSUME))
+    return tests
+
+
+def _merge(document: Json, patch: dict[str, Json], at: Pointer, source: str) -> list[Operation]:
+    steps: list[Operation] = []
+    for key, value in patch.items():
+        path = at / key
+        found = document.get(key) if isinstance(document, dict) else None
+        deeper = isinstance(value, dict) and isinstance(found, dict)
+        if not deeper and not same(found, value):
+            _refuse_identity(path)
+        if value is None:
+            if found is not None:
+                known = Operation(Op.TEST, path, found, source, Role.ASSUME)
+                steps += [known, Operation(Op.REMOVE, path, None, source)]
+            else:
+                steps.append(Operation(Op.TEST, path, None, source, Role.ASSUME))
+        elif isinstance(value, dict) and isinstance(found, dict):
+            steps += _merge(found, value, path, source)
+        elif not same(found, value):
+            known = Operation(Op.TEST, path, found, source, Role.ASSUME)
+            steps += [known, Operation(Op.ADD, path, _without_nulls(value), source)]
+        else:
+            steps.append(Operation(Op.TEST, path, found, source, Role.ASSUME))
+    return steps
+
+
+def _without_nulls(value: Json) -> Json:
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_nulls(below) for key, below in value.items() if below is not None}
+
+
+def _refuse_identity(path: Pointer) -> None:
+    if any(path.covers(one) or one.covers(path) for one in IDENTITY):
+        raise PatchError(f"`{path}` says which object this is: dev mode never changes that", hint="leave it out")
+
+
+def _must_exist(document: Json, path: Pointer) -> Json:
+    found = lookup(document, path)
+    if found is None:
+        raise PatchError(f"there is nothing at `{path}`")
+    return found

@@ -1,0 +1,3 @@
+module bookstore/authors
+
+go 1.19

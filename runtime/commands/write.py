@@ -1,0 +1,55 @@
+"""`devcfg render --write`: the component brought up to date, the overlay made once. Never touches what is not ours."""
+
+from __future__ import annotations
+
+import os
+
+from devcfg.overlays import render_overlay
+from devcfg.runtime import console
+from devcfg.runtime.component import base_of, component_of, directory_of
+from devcfg.runtime.files import write_atomically
+from devcfg.runtime.project import Project
+from devcfg.runtime.reach import kustomization_of
+from devcfg.runtime.tree import survey, write_tree
+from devcfg.runtime.workspace import reason
+from devcfg.schemas.errors import DevcfgError
+
+
+def write(project: Project, *, force: bool) -> int:
+    """Write component and overlay, say what was done, and return the exit code."""
+    base = base_of(project)
+    folder, overlay = directory_of(project, "component"), directory_of(project, "overlay")
+    written, removed = write_tree(survey(folder, component_of(project)), force=force)
+    if written or removed:
+        away = f", {_count(removed)} removed" if removed else ""
+        console.say(f"wrote {folder}: {_count(written)}{away}")
+    else:
+        console.say(f"{folder} is up to date")
+    made = _make_overlay(project, base=base, folder=folder, overlay=overlay)
+    if made:
+        console.say(f"wrote {made}: yours from now on")
+    if made or written or removed:
+        console.say(f"apply it: kubectl apply -k {overlay}")
+    return 0
+
+
+def _make_overlay(project: Project, *, base: str, folder: str, overlay: str) -> str:
+    """Make the overlay where there is none, and return its path; an empty string where there is one."""
+    if kustomization_of(overlay) is not None:
+        return ""
+    real = os.path.realpath(overlay)
+    text = render_overlay(
+        base=os.path.relpath(os.path.realpath(base), real),
+        component=os.path.relpath(os.path.realpath(folder), real),
+        namespace=project.plan.namespace,
+    )
+    path = os.path.join(overlay, "kustomization.yaml")
+    try:
+        write_atomically(path, text)
+    except OSError as error:
+        raise DevcfgError(f"`{path}` cannot be written: {reason(error)}") from error
+    return path
+
+
+def _count(paths: tuple[str, ...]) -> str:
+    return f"{len(paths)} file{'s' * (len(paths) != 1)}"

@@ -1,0 +1,148 @@
+"""Every word a user sees, and the law for words: stdout is data, stderr is words. The only file that prints."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from devcfg.schemas.diagnostic import Diagnostic, Severity, Span
+from devcfg.schemas.errors import ConfigError, DevcfgError
+
+SHOWN = 10
+"""How many findings the human form prints."""
+WIDTH = 100
+"""How many characters of a source line it shows."""
+BUDGET = 4000
+"""How many bytes it prints in all."""
+WORDS = 600
+"""How many characters of one message it shows."""
+Lines = Callable[[str], tuple[str, ...]]
+"""Gives the source lines of a file by its name in a finding; nothing where there are none."""
+
+RED, GREEN, YELLOW, BLUE, CYAN, BOLD, DIM = "31", "32", "33", "34", "36", "1", "2"
+_COLOURS = {Severity.ERROR: RED, Severity.WARNING: YELLOW, Severity.NOTE: CYAN}
+
+
+def data(text: str) -> None:
+    """Write data to stdout."""
+    sys.stdout.write(text)
+
+
+def say(text: str = "") -> None:
+    """Write words to stderr."""
+    sys.stderr.write(f"{text}\n")
+
+
+def paint(text: str, *codes: str, stream: str = "stderr") -> str:
+    """Colour a text where its stream is a terminal that wants colours; the meaning never depends on it."""
+    if not codes or not _coloured(stream):
+        return text
+    return f"\x1b[{';'.join(codes)}m{text}\x1b[0m"
+
+
+def _coloured(stream: str) -> bool:
+    if os.environ.get("NO_COLOR") or os.environ.get("CI") or os.environ.get("TERM") == "dumb":
+        return False
+    return (sys.stdout if stream == "stdout" else sys.stderr).isatty()
+
+
+def no_lines(_: str) -> tuple[str, ...]:
+    """Give no source lines."""
+    return ()
+
+
+def report(error: DevcfgError, lines: Lines = no_lines) -> None:
+    """Say what went wrong; where `lines` knows the file, a finding gets its caret."""
+    if isinstance(error, ConfigError) and error.diagnostics:
+        # Notes are for `validate`: here they would stand between the user and what is wrong.
+        say_diagnostics(tuple(one for one in error.diagnostics if one.severity is not Severity.NOTE), lines)
+    else:
+        say(f"{paint('error', RED, BOLD)}: {visible(error.message)}")
+    if error.hint:
+        say(f"  = help: {visible(error.hint)}")
+
+
+def say_diagnostics(diagnostics: tuple[Diagnostic, ...], lines: Lines = no_lines) -> None:
+    """Print findings to stderr in the human form: at most ten, errors first chosen, under 4 kB."""
+    chosen = sorted(range(len(diagnostics)), key=lambda at: diagnostics[at].severity is not Severity.ERROR)[:SHOWN]
+    text, shown = "", 0
+    for at in sorted(chosen):
+        block = format_diagnostic(diagnostics[at], lines) + "\n"
+        if shown and len((text + block).encode()) > BUDGET - 100:
+            break
+        text += block
+        shown += 1
+    if shown < len(diagnostics):
+        text += f"… and {len(diagnostics) - shown} more: `devcfg validate -o json` shows all\n"
+    sys.stderr.write(text)
+
+
+def format_diagnostic(one: Diagnostic, lines: Lines) -> str:
+    """Return one finding: headline, place, the line with a caret, help and notes."""
+    head = paint(f"{one.severity.value}[{one.code}]", _COLOURS[one.severity], BOLD)
+    parts = [f"{head}: {visible(one.message)}"]
+    margin = "  "
+    if one.span is not None and one.file:
+        number = str(one.span.line).rjust(2)
+        margin = " " * len(number)
+        parts.append(f"{margin}{paint('-->', BLUE)} {visible(one.file)}:{one.span.line}:{one.span.column}")
+        source = lines(one.file)
+        if one.span.line <= len(source):
+            parts += _excerpt(one, one.span, source[one.span.line - 1], number, margin)
+        elif one.label:
+            parts.append(f"{margin} = help: {visible(one.label)}")
+    elif one.file:
+        parts.append(f"{margin}{paint('-->', BLUE)} {visible(one.file)}")
+    if one.hint:
+        parts.append(f"{margin} = help: {visible(one.hint)}")
+    for note in one.notes[:6]:
+        parts.append(f"{margin} = note: {visible(note.message)}")
+        if note.file:
+            place = f"{note.file}:{note.line}" if note.line else note.file
+            parts.append(f"{margin}   {paint('-->', BLUE)} {visible(place)}")
+    return "\n".join(parts) + "\n"
+
+
+def _excerpt(one: Diagnostic, span: Span, line: str, number: str, margin: str) -> list[str]:
+    start = span.column - 1
+    end = span.end_column - 1 if span.end_line == span.line else len(line)
+    end = max(min(end, len(line)), start + 1)
+    left = max(0, start - WIDTH // 2) if len(line) > WIDTH else 0
+    right = min(len(line), left + WIDTH)
+    end = min(end, max(right, start + 1))
+    shown = ("…" if left else "") + visible(line[left:right]) + ("…" if right < len(line) else "")
+    before = ("…" if left else "") + visible(line[left:start])
+    bar = paint("|", BLUE)
+    carets = paint("^" * max(1, cells(visible(line[start:end]))), _COLOURS[one.severity], BOLD)
+    label = f" {visible(one.label)}" if one.label else ""
+    return [
+        f"{margin} {bar}",
+        f"{paint(number, BLUE)} {bar} {shown.rstrip()}",
+        f"{margin} {bar} {' ' * cells(before)}{carets}{label}",
+    ]
+
+
+def cells(text: str) -> int:
+    """Return how many columns a terminal gives to a text: two for wide characters, none for combining marks."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width  # a table that only such texts need
+
+    return sum(
+        0 if combining(char) or char in "\u200d\ufe0e\ufe0f" else 2 if east_asian_width(char) in "WF" else 1
+        for char in text
+    )
+
+
+def visible(text: str) -> str:
+    """Make control characters visible, so that nothing that a file says moves the cursor, and cut what is endless."""
+    text = text if len(text) <= WORDS else text[: WORDS - 1] + "…"
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(char: str) -> str:
+    if char.isprintable():
+        return char
+    code = ord(char)
+    return "    " if char == "\t" else f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

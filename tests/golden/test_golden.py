@@ -1,0 +1,184 @@
+"""Runs every golden case: a directory of files and a transcript of commands with all that they print and write.
+
+A case is data. How to write one stands in README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import io
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from textwrap import dedent
+from unittest.mock import patch
+
+import pytest
+from devcfg.runtime.cli import main
+
+HERE = Path(__file__).parent
+CASES = sorted(HERE.glob("cases/*/*"))
+OURS = re.compile(r"([A-Z_]+=\S* )*devcfg( |$)")
+EXPECTATIONS = ("transcript", "tree")
+
+
+def named(case: Path) -> str:
+    return f"{case.parent.name}/{case.name}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=named)
+def test_the_case_prints_and_writes_what_its_transcript_says(case, tmp_path, monkeypatch, request):
+    settle(monkeypatch, tmp_path)
+    first = play(case, tmp_path / "one")
+    assert play(case, tmp_path / "some" / "where" / "else") == first, "in another directory it gives other bytes"
+    if any((tmp_path / "xdg_cache_home").rglob("*.json")):
+        assert play(case, tmp_path / "one") == first, "with a warm cache it gives other bytes"
+    if request.config.getoption("--update-golden"):
+        record(case, first)
+    actual = HERE / "actual" / named(case)
+    shutil.rmtree(actual, ignore_errors=True)
+    wanted = expected(case)
+    if first != wanted:
+        save(actual, first)
+        pytest.fail(f"{difference(wanted, first)}\nthe files of this run are in {actual}", pytrace=False)
+
+
+def settle(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+    """Give the run an environment of its own: no colour, no cluster, no user config, an empty cache."""
+    for name in list(os.environ):
+        if name != "PATH" and not name.startswith("PYTEST"):
+            monkeypatch.delenv(name)
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(directory / name.lower()))
+    for name, value in {"NO_COLOR": "1", "CI": "true", "COLUMNS": "100", "LANG": "C.UTF-8"}.items():
+        monkeypatch.setenv(name, value)
+
+
+def play(case: Path, directory: Path) -> dict[str, bytes]:
+    """Run the case's commands in a copy of its files; return the transcript and every file that came or changed."""
+    shutil.rmtree(directory, ignore_errors=True)
+    shutil.copytree(case, directory, ignore=lambda folder, _: EXPECTATIONS if Path(folder) == case else ())
+    before = contents(directory)
+    lines = (case / "transcript").read_text("utf-8").splitlines(keepends=True)
+    steps = [line for line in lines if line.startswith("$ ")]
+    head = lines[: lines.index(steps[0])]
+    said = "".join(head) + "\n".join(line + run(line[2:].rstrip("\n"), directory) for line in steps)
+    after = contents(directory)
+    said += "".join(f"[removed {path}]\n" for path in sorted(before.keys() - after.keys()))
+    written = {f"tree/{path}": data for path, data in after.items() if before.get(path) != data}
+    return {"transcript": folded(said.encode()), **{path: folded(data) for path, data in written.items()}}
+
+
+def run(command: str, directory: Path) -> str:
+    """Run one command: ours in this process, any other by the shell. Return stdout, `! ` stderr, `[exit N]`."""
+    with contextlib.chdir(directory):
+        if OURS.match(command):
+            code, out, err = ours(command)
+        else:
+            done = subprocess.run(["sh", "-c", command], capture_output=True, timeout=60, check=False)
+            code, out, err = done.returncode, done.stdout.decode(), done.stderr.decode()
+    assert not re.search(r"(?m)^(\$ |! |\[exit )", out), "this output cannot be told from a transcript's own lines"
+    ended = "" if not out or out.endswith("\n") else "\n[no line break at the end]\n"
+    return out + ended + "".join(f"! {line}".rstrip() + "\n" for line in err.splitlines()) + f"[exit {code}]\n"
+
+
+def ours(command: str) -> tuple[int, str, str]:
+    """Run `[NAME=VALUE] devcfg WORDS [< FILE] [> FILE] [# comment]` in this process; it is no terminal."""
+    words = shlex.split(command, comments=True)
+    settings = dict(word.split("=", 1) for word in words[: words.index("devcfg")])
+    del words[: len(settings)]
+    source, sink = redirected(words, "<"), redirected(words, ">")
+    streams = [io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="") for data in (read(source), b"", b"")]
+    kept = sys.argv, sys.stdin, sys.stdout, sys.stderr
+    try:
+        sys.argv, (sys.stdin, sys.stdout, sys.stderr) = words, streams
+        with patch.dict(os.environ, settings):
+            code = left(main)
+    finally:
+        sys.argv, sys.stdin, sys.stdout, sys.stderr = kept
+    _, out, err = (text_of(one) for one in streams)
+    if sink:
+        Path(sink).write_text(out, "utf-8", newline="")
+    return code, "" if sink else out, err
+
+
+def left(entry) -> int:
+    """Return the exit code with which a program's entry leaves."""
+    try:
+        entry()
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    return 0
+
+
+def redirected(words: list[str], mark: str) -> str:
+    """Take `mark FILE` out of the words and return the file."""
+    if mark not in words:
+        return ""
+    at = words.index(mark)
+    _, name = words[at], words[at + 1]
+    del words[at : at + 2]
+    return name
+
+
+def read(path: str) -> bytes:
+    return Path(path).read_bytes() if path else b""
+
+
+def text_of(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    return stream.buffer.getvalue().decode()
+
+
+SHIPPED = files("devcfg.runtime.pod").joinpath("supervisor.sh").read_text("utf-8")
+BLOCK = re.compile(r"(?m)^( *)supervisor\.sh: \|\n((?:\1  .*\n|\n)+)")
+
+
+def folded(data: bytes) -> bytes:
+    """Put one line for the supervisor where it stands as it is shipped, so that its changes touch no case."""
+
+    def fold(found: re.Match[str]) -> str:
+        if dedent(found[2]).strip("\n") != SHIPPED.strip("\n"):
+            return found[0]
+        return f"{found[1]}supervisor.sh: |\n{found[1]}  (the supervisor as it is shipped)\n"
+
+    text = data.decode("utf-8", "surrogateescape")
+    return BLOCK.sub(fold, text).encode("utf-8", "surrogateescape")
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    found = sorted(one for one in directory.rglob("*") if one.is_file())
+    return {one.relative_to(directory).as_posix(): one.read_bytes() for one in found}
+
+
+def expected(case: Path) -> dict[str, bytes]:
+    kept = {path: data for path, data in contents(case).items() if path.startswith("tree/")}
+    return {"transcript": (case / "transcript").read_bytes(), **kept}
+
+
+def record(case: Path, actual: dict[str, bytes]) -> None:
+    shutil.rmtree(case / "tree", ignore_errors=True)
+    save(case, actual)
+
+
+def save(directory: Path, kept: dict[str, bytes]) -> None:
+    for path, data in kept.items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_bytes(data)
+
+
+def difference(wanted: dict[str, bytes], actual: dict[str, bytes]) -> str:
+    return "".join(chunk for path in sorted(wanted.keys() | actual.keys()) for chunk in unified(path, wanted, actual))
+
+
+def unified(path: str, wanted: dict[str, bytes], actual: dict[str, bytes]) -> Iterator[str]:
+    old, new = (one.get(path, b"").decode(errors="replace").splitlines(keepends=True) for one in (wanted, actual))
+    lines = difflib.unified_diff(old, new, f"wanted {path}", f"actual {path}")
+    return (line if len(line) <= 300 else f"{line[:300]}…\n" for line in lines)
