@@ -49,6 +49,7 @@ def check_binding(service: Service, binding: Binding, findings: Findings) -> Non
     _check_fresh(binding, at, note, findings)
     _check_mounts(service, container, at, note, findings)
     _check_user(service, container, pod, at, note, findings)
+    _check_env(service, container, at, note, findings)
     _check_kind(service, binding, at, note, findings)
     limits = (container.get("resources") or {}).get("limits")
     if limits and service.resources is None:
@@ -143,6 +144,21 @@ def _check_user(
         )
 
 
+def _check_env(service: Service, container: Json, at: Place, note: tuple[Note, ...], findings: Findings) -> None:
+    names = {one.get("name") for one in container.get("env") or [] if isinstance(one, dict)}
+    for name, value in service.env.items():
+        if value is None and name not in names:
+            findings.add(
+                "nothing-to-remove",
+                (*at, "env", name),
+                f"the base sets no `{name}` in the env of this container",
+                severity=Severity.WARNING,
+                key=True,
+                hint=f"what `envFrom` or the image sets cannot be removed, only emptied: `{name}: ''`",
+                notes=note,
+            )
+
+
 def _check_kind(service: Service, binding: Binding, at: Place, note: tuple[Note, ...], findings: Findings) -> None:
     kind, label = kind_of(binding.manifest), binding.target.label
     if service.replicas is not None and (kind is None or not kind.scaled):
@@ -179,6 +195,31 @@ def _check_kind(service: Service, binding: Binding, at: Place, note: tuple[Note,
             hint=f"delete {label} before you apply the rendered one",
             notes=note,
         )
+    why, hint = _keeps_pods(binding)
+    if why:
+        findings.add(
+            "old-pods-stay",
+            at,
+            f"service `{binding.service}`: {why}, so that the pods of {label} that run already stay as they are",
+            severity=Severity.WARNING,
+            key=True,
+            hint=hint,
+            notes=note,
+        )
+
+
+def _keeps_pods(binding: Binding) -> tuple[str, str]:
+    """Say why a new pod template replaces no pod, and what does; nothing where it replaces them."""
+    spec = binding.manifest.object["spec"]
+    strategy = spec.get("updateStrategy")
+    delete = "delete its pods when dev mode is applied, and again when it is taken back"
+    if (binding.target.group, binding.target.kind) == ("apps", "ReplicaSet"):
+        return "a ReplicaSet replaces no pod", delete
+    if isinstance(strategy, dict) and strategy.get("type") == "OnDelete":
+        return "its update strategy is OnDelete", delete
+    if spec.get("paused") is True:
+        return "it is paused", "resume it, or take `paused` out of the base"
+    return "", ""
 
 
 def _pod(binding: Binding) -> Json:

@@ -43,7 +43,7 @@ def writers(document: Json, operations: tuple[Operation, ...]) -> dict[Pointer, 
 def collision(written: dict[Pointer, str], added: tuple[Operation, ...]) -> Collision | None:
     """Return the first place that `added` (the user's patches) writes although dev mode already does."""
     for step in added:
-        if step.op is Op.TEST:
+        if step.op is Op.TEST or step.role is Role.ASSUME:
             continue
         for path, source in written.items():
             if step.source != source and (path.covers(step.path) or step.path.covers(path)):

@@ -26,7 +26,7 @@ from devcfg.compiler.lowering.security import lower_user
 from devcfg.compiler.lowering.volumes import lower_volumes
 from devcfg.compiler.merging import collision, merge, writers
 from devcfg.compiler.parser import Parsed
-from devcfg.compiler.prover import declared, labels_of, lost_selectors, removed, undeclared
+from devcfg.compiler.prover import declared, labels_of, lost_selectors, removed, touched, undeclared
 from devcfg.compiler.security import security_changes
 from devcfg.compiler.witness import Witness, append_all
 from devcfg.schemas.config import DevConfig
@@ -34,7 +34,7 @@ from devcfg.schemas.diagnostic import Note, Severity
 from devcfg.schemas.errors import ConfigError, DevcfgError
 from devcfg.schemas.manifest import Manifest
 from devcfg.schemas.naming import run_directory, workload_id
-from devcfg.schemas.patch import Json, Op, Operation, Patch, apply_patch
+from devcfg.schemas.patch import Json, Operation, Patch, apply_patch
 from devcfg.schemas.plan import Binding, ObjectPatch, Plan, SessionSpec, WorkloadPlan
 
 LOWERINGS = (lower_image, lower_command, lower_environment, lower_resources, lower_probes, lower_user, lower_volumes)
@@ -158,8 +158,7 @@ def _prove(
 ) -> None:
     first = bounds[0].binding
     before, template = first.manifest.object, first.template
-    touched = tuple(step.path.parent if step.path[-1] == "-" else step.path for step in user if step.op is not Op.TEST)
-    allowed = declared(template, tuple(one.at for one in bounds), touched)
+    allowed = declared(template, tuple(one.at for one in bounds), touched(before, user))
     for path in undeclared(before, after, allowed):
         raise DevcfgError(
             f"{first.target.label}: dev mode would change `{path}`, which nothing declares",

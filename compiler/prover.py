@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from devcfg.schemas.manifest import Manifest
-from devcfg.schemas.patch import Json, Pointer, same
+from devcfg.schemas.patch import Json, Op, Operation, Pointer, Role, same
 
 _POD_OWNED = ("volumes", "initContainers", "imagePullSecrets")
 
@@ -48,7 +48,39 @@ def removed(before: Json, after: Json, at: Pointer = Pointer()) -> Iterator[Poin
 
 def undeclared(before: Json, after: Json, allowed: tuple[Pointer, ...]) -> tuple[Pointer, ...]:
     """Return the places that differ although nothing declared them."""
-    return tuple(path for path in changed(before, after) if not any(one.covers(path) for one in allowed))
+    return tuple(one for path in changed(before, after) for one in _outside(before, after, path, allowed))
+
+
+def _outside(before: Json, after: Json, path: Pointer, allowed: tuple[Pointer, ...]) -> Iterator[Pointer]:
+    """Yield a place that nothing declared; of a mapping that was not there before, what nothing in it declared."""
+    if any(one.covers(path) for one in allowed):
+        return
+    value = _at(after, path)
+    if isinstance(value, dict) and value and _at(before, path) is None:
+        for key in value:
+            yield from _outside(before, after, path / key, allowed)
+    else:
+        yield path
+
+
+def _at(document: Json, path: Pointer) -> Json:
+    for token in path:
+        if isinstance(document, dict):
+            document = document.get(token)
+        elif isinstance(document, list) and token.isdecimal() and int(token) < len(document):
+            document = document[int(token)]
+        else:
+            return None
+    return document
+
+
+def touched(document: Json, operations: tuple[Operation, ...]) -> tuple[Pointer, ...]:
+    """Return the places that a user's operations change: of a list that loses or wins an element, all of it."""
+    return tuple(
+        step.path.parent if step.path[-1] == "-" or isinstance(_at(document, step.path.parent), list) else step.path
+        for step in operations
+        if step.op is not Op.TEST and step.role is not Role.ASSUME
+    )
 
 
 def declared(template: Pointer, containers: tuple[Pointer, ...], user: tuple[Pointer, ...]) -> tuple[Pointer, ...]:

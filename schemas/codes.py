@@ -288,6 +288,16 @@ _RULES = {
         "The field means something that this kind of workload does not have, such as replicas of a DaemonSet. Leave "
         "the key out.",
     ),
+    "nothing-to-remove": Code(
+        "a variable that the base does not set",
+        "`null` in `env` takes a variable of the base away, and the container's `env` has none of that name. A "
+        "variable that `envFrom` or the image sets cannot be removed: set it to an empty text, or leave the line out.",
+    ),
+    "old-pods-stay": Code(
+        "a workload that keeps its pods",
+        "A ReplicaSet, an update strategy `OnDelete` or a paused workload lets pods that run already be, whatever the "
+        "new template says. Resume it, or delete its pods, once dev mode is applied.",
+    ),
     "patch-fails": Code(
         "a patch that does not apply",
         "An operation of `patches` cannot be carried out on the workload, or would change which object it is. Patches "

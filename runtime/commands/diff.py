@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
@@ -42,25 +41,9 @@ def _hunk(project: Project, hunk: Hunk, *, is_whole: bool) -> Iterator[str]:
     after = hunk.after
     if is_whole and len(after) > ADDED + 1:
         after = (*after[:ADDED], f"… {len(after) - ADDED} more lines")
-    before = _hidden(hunk.before) if "env" in hunk.path else hunk.before
-    for sign, line in _changes(before, after):
+    for sign, line in _changes(hunk.before, after):
         colour = {"-": console.RED, "+": console.GREEN}.get(sign)
         yield _paint(f"{sign} {console.visible(line)}", *([colour] if colour else []))
-
-
-def _hidden(lines: tuple[str, ...]) -> tuple[str, ...]:
-    """Hide the values of the base's environment: they may be secret, and a diff ends up in logs."""
-    shown: list[str] = []
-    depth = 0
-    for line in lines:
-        found = re.match(r"([ -]*)value: ", line)
-        if found is not None:
-            depth = len(found[1])
-            shown.append(f"{found[0]}(not shown)")
-        elif not depth or len(line) - len(line.lstrip()) <= depth:
-            depth = 0
-            shown.append(line)
-    return tuple(shown)
 
 
 def _cause(project: Project, source: str) -> str:

@@ -54,11 +54,11 @@ def _print(project: Project, request: Request) -> None:
             console.data("".join(f"# ---- {path}\n{text}" for path, text in component_of(project).items()))
         case "json-patch":
             from devcfg.overlays import render_json_patch
+            from devcfg.runtime.advice import patch_by_hand
 
             workload = _only_workload(project, request)
             console.data(render_json_patch(workload.workload))
-            for one in workload.beside:
-                console.say(f"note: {one.patch.target.label} needs a patch of its own: `devcfg render` says which")
+            _say(patch_by_hand(project, workload))
         case "inverse":
             from devcfg.overlays import render_inverse
             from devcfg.runtime.advice import take_back_by_hand
