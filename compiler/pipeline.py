@@ -87,7 +87,8 @@ def _compile_workload(
         shared += own
     operations += lower_pod(bounds, shared, kind)
     operations += lower_replicas(bounds, kind)
-    operations += lower_strategy(bounds, kind, shared.claims, base)
+    strategy, consulted = lower_strategy(bounds, kind, shared.claims, base)
+    operations += strategy
     operations = merge(witness.tests(), operations)
     user, security = _lower_user_patches(bounds, operations, findings)
     operations += user
@@ -106,6 +107,7 @@ def _compile_workload(
         digest=digest,
         removes=tuple(removed(manifest.object, after)),
         security=security,
+        consulted=consulted,
     )
 
 

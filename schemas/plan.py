@@ -67,6 +67,8 @@ class WorkloadPlan:
     """Fields of the base that dev mode takes away: what `kubectl apply` does not do for objects it did not make."""
     security: tuple[str, ...] = ()
     """Security-relevant changes that `patches` make, in words."""
+    consulted: tuple[Manifest, ...] = ()
+    """Objects of the base that decided something and are not changed themselves, such as a claim."""
 
     @property
     def target(self) -> Target:

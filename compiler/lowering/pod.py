@@ -58,7 +58,7 @@ def lower_annotations(bounds: tuple[Bound, ...], digest: str) -> tuple[Operation
         witness.read(default, first.field("container"))
     else:
         steps += [
-            Operation(Op.TEST, default, None, "", Role.ASSUME),
+            Operation(Op.TEST, default, None, first.field("container"), Role.ASSUME),
             Operation(Op.ADD, default, first.binding.name, first.field("container")),
         ]
     return tuple(steps)
@@ -107,35 +107,36 @@ def replicas(bounds: tuple[Bound, ...]) -> tuple[int, str]:
 
 def lower_strategy(
     bounds: tuple[Bound, ...], kind: Kind | None, claims: tuple[Json, ...], base: tuple[Manifest, ...]
-) -> tuple[Operation, ...]:
-    """Recreate instead of rolling where a claim can be mounted once: a rolling update would wait for itself."""
+) -> tuple[tuple[Operation, ...], tuple[Manifest, ...]]:
+    """Recreate instead of rolling where a claim can be mounted once: a rolling update would wait for itself.
+
+    Also return the claims of the base that were looked at for this.
+    """
     if kind is None or not kind.rolling:
-        return ()
+        return (), ()
     first = bounds[0]
     source = next((bound.field("persist[0]") for bound in bounds if bound.service.persist), "")
-    if not claims and not _mounts_single_claim(first, base):
-        return ()
-    return (Operation(Op.ADD, Pointer(("spec", "strategy")), {"type": "Recreate"}, source),)
+    mounted = () if claims else _mounted_claims(first, base)
+    recreate = Operation(Op.ADD, Pointer(("spec", "strategy")), {"type": "Recreate"}, source)
+    # A claim that is not in the base counts as one that can be mounted once: waiting for it would never end.
+    once = claims or any(one is None or _is_single(one) for one in mounted)
+    return (recreate,) if once else (), tuple(one for one in mounted if one is not None)
 
 
-def _mounts_single_claim(bound: Bound, base: tuple[Manifest, ...]) -> bool:
+def _mounted_claims(bound: Bound, base: tuple[Manifest, ...]) -> tuple[Manifest | None, ...]:
+    """Return each claim that the pod mounts, None for one that is not in the base."""
     witness, path = bound.witness, bound.pod / "volumes"
     if not witness.exists(path):
-        return False
-    found = False
-    for at in range(len(witness.peek(path))):
-        name = witness.read(path / at / "persistentVolumeClaim" / "claimName")
-        found = found or (name is not None and _is_single(str(name), base))
-    return found
+        return ()
+    known = {(one.namespace, one.name): one for one in base if one.kind == "PersistentVolumeClaim"}
+    namespace = bound.binding.manifest.namespace
+    names = [witness.read(path / at / "persistentVolumeClaim" / "claimName") for at in range(len(witness.peek(path)))]
+    return tuple(known.get((namespace, str(name))) for name in names if name is not None)
 
 
-def _is_single(claim: str, base: tuple[Manifest, ...]) -> bool:
-    """A claim that is not in the base counts as one that can be mounted once: waiting for it would never end."""
-    for manifest in base:
-        if (manifest.kind, manifest.name) == ("PersistentVolumeClaim", claim):
-            modes = (manifest.object.get("spec") or {}).get("accessModes") or []
-            return "ReadWriteMany" not in modes
-    return True
+def _is_single(claim: Manifest) -> bool:
+    modes = (claim.object.get("spec") or {}).get("accessModes") or []
+    return "ReadWriteMany" not in modes
 
 
 def lower_autoscaler(witness: Witness, wanted: int, source: str) -> tuple[Operation, ...]:
