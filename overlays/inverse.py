@@ -6,10 +6,11 @@ empty ones. So each of our values is tested leaf by leaf, as far as those two le
 
 from __future__ import annotations
 
-from devcfg.overlays.jsonpatch import leaves, live_operations, render_array
+from devcfg.overlays.jsonpatch import leaves, render_array
 from devcfg.schemas.errors import PatchError
 from devcfg.schemas.patch import Json, Op, Operation, Pointer, apply_operation, lookup
 from devcfg.schemas.plan import ObjectPatch
+from devcfg.schemas.quantity import is_quantity
 
 
 def invert(document: Json, operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
@@ -40,7 +41,7 @@ def invert(document: Json, operations: tuple[Operation, ...]) -> tuple[Operation
 
 def render_inverse(one: ObjectPatch) -> str:
     """Return the inverse patch of one object as a JSON array."""
-    return render_array(invert(one.manifest.object, live_operations(one)))
+    return render_array(invert(one.manifest.object, one.patch.operations))
 
 
 def _landed(document: Json, path: Pointer) -> Pointer:
@@ -70,5 +71,5 @@ def _joined(step: Operation, undo: tuple[Operation, ...], earlier: tuple[Operati
 
 
 def _tests(path: Pointer, value: Json, source: str) -> tuple[Operation, ...]:
-    found = tuple(leaves(path, value)) or ((path, value),)
+    found = tuple(leaves(path, value)) or (() if is_quantity(path) else ((path, value),))
     return tuple(Operation(Op.TEST, at, leaf, source) for at, leaf in found)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from devcfg.overlays.emitter import emit_flow
 from devcfg.schemas.patch import Json, Operation, Pointer, Role
 from devcfg.schemas.plan import ObjectPatch
+from devcfg.schemas.quantity import as_stored, is_quantity
 
 
 def live_operations(one: ObjectPatch) -> tuple[Operation, ...]:
@@ -29,6 +30,10 @@ def leaves(path: Pointer, value: Json) -> Iterator[tuple[Pointer, Json]]:
     elif isinstance(value, list) and holds_mapping(value):
         for at, below in enumerate(value):
             yield from leaves(path / at, below)
+    elif is_quantity(path):
+        stored = as_stored(value)
+        if stored is not None:
+            yield path, stored
     elif value is not None:
         yield path, value
 

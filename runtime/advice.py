@@ -53,7 +53,7 @@ def take_back_by_hand(project: Project, workload: WorkloadPlan) -> tuple[str, ..
     """Return lines that say what an inverse patch of the workload leaves: objects beside it, objects added."""
     lines = []
     for one in workload.beside:
-        steps = invert(one.manifest.object, live_operations(one))
+        steps = invert(one.manifest.object, one.patch.operations)
         lines.append(f"  {_kubectl_patch(project, one.patch.target)} -p {quote(_flow(steps))}")
     maps = [one["metadata"]["name"] for one in workload.additions if one["kind"] == "ConfigMap"]
     claims = [one["metadata"]["name"] for one in workload.additions if one["kind"] == "PersistentVolumeClaim"]

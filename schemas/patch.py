@@ -69,7 +69,8 @@ class Role(Enum):
     ASSUME = "assume"
     """A `test` of what lowering read from the base."""
     PRISTINE = "pristine"
-    """An assumption that holds only before the API server fills in defaults: left out of a patch for a live object."""
+    """An assumption that holds word for word only before the API server fills in defaults: on a live object, leaf by
+    leaf, and absence not at all."""
     GUARD = "guard"
     """Done by the guard component where kustomize builds; by these operations elsewhere."""
     CHANGE = "change"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from devcfg.compiler.witness import exact_length
 from devcfg.schemas.environment import holds_values
 from devcfg.schemas.patch import Json, Op, Operation, Pointer, Role, lookup
+from devcfg.schemas.quantity import is_quantity
 
 DEFAULTED = frozenset((
     "backoffLimit", "completionMode", "completions", "concurrencyPolicy", "dnsPolicy", "failedJobsHistoryLimit",
@@ -28,7 +29,7 @@ def assume_value(value: Json, path: Pointer, source: str) -> tuple[Operation, ..
         role = Role.PRISTINE if path and path[-1] in DEFAULTED else Role.ASSUME
         return (Operation(Op.TEST, path, None, source, role),)
     if not holds_values(value, path):
-        role = Role.PRISTINE if _holds_mapping(value) else Role.ASSUME
+        role = Role.PRISTINE if _holds_mapping(value) or is_quantity(path) else Role.ASSUME
         return (Operation(Op.TEST, path, value, source, role),)
     if isinstance(value, dict):
         return tuple(step for key, below in value.items() for step in assume_value(below, path / key, source))

@@ -1,0 +1,44 @@
+"""Kubernetes quantities: where they stand in an object, and how the API server writes them. Never adds them up."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from math import ceil
+
+from devcfg.schemas.patch import Json, Pointer
+
+_TEXT = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:([numkMGTPE]|[KMGTPE]i)|e([+-]?[0-9]{1,2}))?")
+_DECIMAL = {-9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
+_BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
+_POWERS = {suffix or None: power for power, suffix in _DECIMAL.items()}
+
+
+def is_quantity(path: Pointer) -> bool:
+    """Tell whether a pointer names a quantity, such as `/…/resources/limits/cpu`."""
+    amount = len(path) > 2 and path[-3] == "resources" and path[-2] in ("limits", "requests")
+    return amount or (len(path) > 1 and path[-1] in ("sizeLimit", "divisor"))
+
+
+def as_stored(value: Json) -> str | None:
+    """Return a quantity as the API server gives it back: `0.5` as `500m`, `1024Mi` as `1Gi`.
+
+    None for one that is written in an odd way (`+3`, `5.`, `1E3`), which some versions keep as it is.
+    Source: CanonicalizeBytes in k8s.io/apimachinery/pkg/api/resource/quantity.go.
+    """
+    found = _TEXT.fullmatch(str(value))
+    if found is None:
+        return None
+    number, suffix, exponent = found.groups()
+    is_binary = suffix in _BINARY
+    unit = Fraction(1024) ** _BINARY.index(suffix) if is_binary else Fraction(10) ** int(exponent or _POWERS[suffix])
+    # Nothing is finer than a billionth; what is, is rounded up.
+    amount = Fraction(ceil(Fraction(number) * unit * 10**9), 10**9)
+    if not amount:
+        return "0"
+    if is_binary and amount >= 1024 and amount.denominator == 1:
+        at = max(index for index in range(len(_BINARY)) if (amount / 1024**index).denominator == 1)
+        return f"{amount / 1024**at}{_BINARY[at]}"
+    power = max(one for one in _DECIMAL if (amount / Fraction(10) ** one).denominator == 1)
+    written = _DECIMAL[power] if exponent is None else f"e{power}" * (power != 0)
+    return f"{amount / Fraction(10) ** power}{written}"
