@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from devcfg.compiler.binder import kind_of
 from devcfg.compiler.findings import Findings
-from devcfg.schemas.blocks import SyncRule
+from devcfg.schemas.blocks import Resources, SyncRule
 from devcfg.schemas.config import Service
 from devcfg.schemas.diagnostic import Note, Severity
 from devcfg.schemas.naming import PLAN_ANNOTATION, ROOT
 from devcfg.schemas.patch import Json
 from devcfg.schemas.plan import Binding
+from devcfg.schemas.quantity import amount_of
 
 Place = tuple[str | int, ...]
 
@@ -30,6 +31,8 @@ def check_service(name: str, service: Service, findings: Findings) -> None:
                 hint="say it once",
             )
         paths.add(one.path)
+    if service.resources is not None:
+        _check_amounts(service.resources, (*at, "resources"), findings)
     for member in ("env", "image", "workdir"):
         value = getattr(service, member)
         values = value.items() if isinstance(value, dict) else [("", value)]
@@ -76,6 +79,19 @@ def _check_targets(rule: SyncRule, earlier: SyncRule, place: Place, findings: Fi
             f"sync targets `{rule.target}` and `{earlier.target}` lie one inside the other",
             hint="sync them with one rule, or side by side",
         )
+
+
+def _check_amounts(resources: Resources, at: Place, findings: Findings) -> None:
+    for name, request in resources.requests.items():
+        limit = resources.limits.get(name)
+        wanted, most = amount_of(request), amount_of(limit)
+        if wanted is not None and most is not None and wanted > most:
+            findings.add(
+                "requests-over-limits",
+                (*at, "requests", name),
+                f"this requests more {name} ({request}) than its limit allows ({limit})",
+                hint="raise the limit, or lower the request",
+            )
 
 
 def _lint_flux(place: Place, findings: Findings) -> None:

@@ -243,6 +243,12 @@ _BINDING = {
     ),
 }
 _RULES = {
+    "claims-deleted": Code(
+        "a scale-down that deletes claims",
+        "Dev mode runs one pod, and this StatefulSet deletes the claims of the pods that are scaled away "
+        "(`persistentVolumeClaimRetentionPolicy`). Nothing brings their files back. Set `replicas` to the base's "
+        "number, or to another one if they may go.",
+    ),
     "conflicting-writers": Code(
         "a patch over a field of dev mode",
         "An operation of `patches` writes a place that a field of the service writes already, and the order would "
@@ -306,6 +312,11 @@ _RULES = {
     "replicas-conflict": Code(
         "two numbers of replicas for one workload",
         "Several services are containers of one workload, which has one number of replicas. Say it at one of them.",
+    ),
+    "requests-over-limits": Code(
+        "requests above their limits",
+        "The API server refuses a container that requests more of something than its limit allows. Raise the limit, or "
+        "lower the request.",
     ),
     "security-relevant": Code(
         "patches that change what the pod may do",
