@@ -24,7 +24,7 @@ from devcfg.compiler.lowering.pod import (
 from devcfg.compiler.lowering.probes import lower_probes, lower_resources
 from devcfg.compiler.lowering.security import lower_user
 from devcfg.compiler.lowering.volumes import lower_volumes
-from devcfg.compiler.merging import collision, merge, writers
+from devcfg.compiler.merging import collision, follow, merge, writers
 from devcfg.compiler.parser import Parsed
 from devcfg.compiler.prover import declared, labels_of, lost_selectors, removed, touched, undeclared
 from devcfg.compiler.security import security_changes
@@ -124,7 +124,7 @@ def _lower_user_patches(
             continue
         place = ("services", bound.name, "patches")
         lowered = lower_patches(document, bound.service.patches, bound.field("patches"))
-        clash = collision(written, lowered.operations)
+        clash = collision(written, document, lowered.operations)
         if lowered.error:
             at = place if lowered.error.at is None else (*place, lowered.error.at)
             message = f"service `{bound.name}`: {lowered.error.message}"
@@ -140,8 +140,7 @@ def _lower_user_patches(
             )
             continue
         before, document = document, apply_patch(document, lowered.operations)
-        for path, source in writers(before, lowered.operations).items():
-            written.setdefault(path, source)
+        written = follow(written, before, lowered.operations)
         changes = security_changes(before, document, bound.binding.template)
         if changes:
             findings.add(
