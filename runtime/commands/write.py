@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from shlex import quote
 
 from devcfg.overlays import render_overlay
 from devcfg.runtime import console
 from devcfg.runtime.component import base_of, component_of, directory_of
 from devcfg.runtime.files import write_atomically
 from devcfg.runtime.project import Project
-from devcfg.runtime.reach import kustomization_of, read_kustomization
+from devcfg.runtime.reach import NAMES, kustomization_of, read_kustomization
 from devcfg.runtime.tree import survey, write_tree
 from devcfg.runtime.workspace import reason
 from devcfg.schemas.errors import DevcfgError
@@ -33,7 +34,7 @@ def write(project: Project, *, force: bool) -> int:
         console.say(f"  components: [{os.path.relpath(os.path.realpath(folder), os.path.realpath(overlay))}]")
         return 0
     if made or written or removed:
-        console.say(f"apply it: kubectl apply -k {overlay}")
+        console.say(f"apply it: kubectl apply -k {quote(overlay)}")
     return 0
 
 
@@ -49,7 +50,7 @@ def _is_listed(folder: str, overlay: str) -> bool:
 
 def _make_overlay(project: Project, *, base: str, folder: str, overlay: str) -> str:
     """Make the overlay where there is none, and return its path; an empty string where there is one."""
-    if kustomization_of(overlay) is not None:
+    if any(os.path.lexists(os.path.join(overlay, name)) for name in NAMES):
         return ""
     real = os.path.realpath(overlay)
     text = render_overlay(
