@@ -149,6 +149,11 @@ _FIELDS = {
     ),
 }
 _PROJECT = {
+    "bad-name": Code(
+        "an object with a name that no object can have",
+        "Kubernetes takes no such kind, version, name or namespace: names hold no `/`, no `%` and nothing invisible. "
+        "Files are named after objects, so the base is refused. A template that nobody filled in looks like this, too.",
+    ),
     "base-build": Code(
         "a kustomization that does not build",
         "`kubectl kustomize` (or `kustomize build`) refused the base, and its own words follow. Run the command in the "
