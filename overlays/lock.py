@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
+from devcfg.overlays.emitter import escaped
 from devcfg.schemas.errors import DevcfgError
 from devcfg.schemas.manifest import Manifest
 from devcfg.schemas.patch import Json
@@ -45,7 +46,7 @@ def lock_text(plan: Plan, *, version: str, files: dict[str, str]) -> str:
         "objects": {_label(one): fields_of(one) for one in _objects(plan)},
         "files": {path: text_digest(text) for path, text in sorted(files.items())},
     }
-    return json.dumps(lock, indent=2, ensure_ascii=False) + "\n"
+    return escaped(json.dumps(lock, indent=2, ensure_ascii=False)) + "\n"
 
 
 def read_lock(text: str) -> Lock:

@@ -58,8 +58,10 @@ def take_back_by_hand(project: Project, workload: WorkloadPlan) -> tuple[str, ..
     maps = [one["metadata"]["name"] for one in workload.additions if one["kind"] == "ConfigMap"]
     claims = [one["metadata"]["name"] for one in workload.additions if one["kind"] == "PersistentVolumeClaim"]
     namespace = _namespace(project, workload.target)
-    lines += [f"  kubectl delete{namespace} configmap/{name}" for name in maps]
-    lines += [f"  kubectl delete{namespace} persistentvolumeclaim/{name} # with its files" for name in claims]
+    lines += [f"  kubectl delete{namespace} {quote(f'configmap/{name}')}" for name in maps]
+    lines += [
+        f"  kubectl delete{namespace} {quote(f'persistentvolumeclaim/{name}')} # with its files" for name in claims
+    ]
     return ("note: beside this patch, dev mode is taken back by:", *lines)
 
 
@@ -85,12 +87,12 @@ def _kubectl_patch(project: Project, target: Target) -> str:
     kind = target.kind.lower()
     if target.group not in PLAIN_GROUPS:
         kind = f"{kind}.{target.version}.{target.group}"
-    return f"kubectl patch {kind}/{target.name}{_namespace(project, target)} --type json"
+    return f"kubectl patch {quote(f'{kind}/{target.name}')}{_namespace(project, target)} --type json"
 
 
 def _namespace(project: Project, target: Target) -> str:
     namespace = target.namespace or project.plan.namespace
-    return f" -n {namespace}" if namespace else ""
+    return f" -n {quote(namespace)}" if namespace else ""
 
 
 def _flow(steps: tuple[Operation, ...]) -> str:

@@ -29,9 +29,9 @@ def data(text: str) -> None:
     sys.stdout.write(text)
 
 
-def say(text: str = "") -> None:
-    """Write words to stderr."""
-    sys.stderr.write(f"{text}\n")
+def say(text: str = "", *codes: str) -> None:
+    """Write a line of words to stderr, whatever a name in them may hold."""
+    sys.stderr.write(paint(printable(text), *codes) + "\n")
 
 
 def paint(text: str, *codes: str, stream: str = "stderr") -> str:
@@ -58,7 +58,7 @@ def report(error: DevcfgError, lines: Lines = no_lines) -> None:
         # Notes are for `validate`: here they would stand between the user and what is wrong.
         say_diagnostics(tuple(one for one in error.diagnostics if one.severity is not Severity.NOTE), lines)
     else:
-        say(f"{paint('error', RED, BOLD)}: {visible(error.message)}")
+        sys.stderr.write(f"{paint('error', RED, BOLD)}: {visible(error.message)}\n")
     if error.hint:
         say(f"  = help: {visible(error.hint)}")
 
@@ -68,7 +68,7 @@ def say_diagnostics(diagnostics: tuple[Diagnostic, ...], lines: Lines = no_lines
     chosen = sorted(range(len(diagnostics)), key=lambda at: diagnostics[at].severity is not Severity.ERROR)[:SHOWN]
     text, shown = "", 0
     for at in sorted(chosen):
-        block = format_diagnostic(diagnostics[at], lines) + "\n"
+        block = _within(format_diagnostic(diagnostics[at], lines), BUDGET - 200) + "\n"
         if shown and len((text + block).encode()) > BUDGET - 100:
             break
         text += block
@@ -76,6 +76,19 @@ def say_diagnostics(diagnostics: tuple[Diagnostic, ...], lines: Lines = no_lines
     if shown < len(diagnostics):
         text += f"… and {len(diagnostics) - shown} more: `devcfg validate -o json` shows all\n"
     sys.stderr.write(text)
+
+
+def _within(block: str, most: int) -> str:
+    """Leave out the last lines of a finding that would fill the screen by itself; a line alone is cut."""
+    if len(block.encode()) <= most:
+        return block
+    kept, size = "", len("…\n".encode())
+    for line in block.splitlines(keepends=True):
+        size += len(line.encode())
+        if size > most:
+            break
+        kept += line
+    return (kept or block[: most // 8] + "\n") + "…\n"
 
 
 def format_diagnostic(one: Diagnostic, lines: Lines) -> str:
@@ -137,7 +150,11 @@ def cells(text: str) -> int:
 
 def visible(text: str) -> str:
     """Make control characters visible, so that nothing that a file says moves the cursor, and cut what is endless."""
-    text = text if len(text) <= WORDS else text[: WORDS - 1] + "…"
+    return printable(text if len(text) <= WORDS else text[: WORDS - 1] + "…")
+
+
+def printable(text: str) -> str:
+    """Make control characters visible, however long the text is: a command must stay whole."""
     return text if text.isprintable() else "".join(map(_visible, text))
 
 

@@ -35,7 +35,9 @@ def check(project: Project) -> int:
     lines = [line for path in tree.standings for line in _diff(tree, path)]
     for line in lines[:SHOWN]:
         colour = {"+": console.GREEN, "-": console.RED, "@": console.CYAN}.get(line[0], "")
-        console.data(console.paint(line.rstrip("\n"), *([colour] if colour else []), stream="stdout") + "\n")
+        console.data(
+            console.paint(console.printable(line.rstrip("\n")), *([colour] if colour else []), stream="stdout") + "\n"
+        )
     if len(lines) > SHOWN:
         console.say(f"… and {len(lines) - SHOWN} more lines")
     reasons = list(dict.fromkeys(_reasons(project, tree)))

@@ -26,8 +26,8 @@ def diff(sources: Sources, *, live: bool) -> int:
     warnings = tuple(one for one in project.diagnostics if one.severity is Severity.WARNING)
     console.say_diagnostics(warnings, lines_of)
     for one in diff_plan(project.plan):
-        place = f"  {one.place}" if one.place else "  added"
-        console.data(_paint(one.label, console.BOLD) + place + "\n")
+        place = f"  {console.printable(one.place)}" if one.place else "  added"
+        console.data(_paint(console.printable(one.label), console.BOLD) + place + "\n")
         for hunk in one.hunks:
             for line in _hunk(project, hunk, is_whole=not hunk.path):
                 console.data(line + "\n")
@@ -37,7 +37,7 @@ def diff(sources: Sources, *, live: bool) -> int:
 
 def _hunk(project: Project, hunk: Hunk, *, is_whole: bool) -> Iterator[str]:
     if not is_whole:
-        yield _paint(f"@@ {_cause(project, hunk.source)} @@ {hunk.path}", console.CYAN)
+        yield _paint(console.printable(f"@@ {_cause(project, hunk.source)} @@ {hunk.path}"), console.CYAN)
     after = hunk.after
     if is_whole and len(after) > ADDED + 1:
         after = (*after[:ADDED], f"… {len(after) - ADDED} more lines")

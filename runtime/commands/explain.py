@@ -27,7 +27,7 @@ SHOWN = 12
 def explain(sources: Sources, what: str) -> int:
     """Print the explanation, and return the exit code. Raises `UsageError` where there is nothing to explain."""
     for line in _lines(sources, what):
-        console.data(line + "\n")
+        console.data(console.printable(line) + "\n")
     return 0
 
 

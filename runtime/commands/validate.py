@@ -64,7 +64,7 @@ def _print(found: tuple[Diagnostic, ...], form: str, said: str) -> None:
     if form == "human":
         console.say_diagnostics(found, lines_of)
         if not has_errors(found):
-            console.say(console.paint(said, console.GREEN))
+            console.say(said, console.GREEN)
         return
     from devcfg.runtime.reports import as_github, as_json, as_sarif
 
