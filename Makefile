@@ -19,7 +19,7 @@ demo: $(STAMP)
 	@$(BIN)/devcfg demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m 'not cluster and not proof' -n auto
+	$(BIN)/python -m pytest -m 'not cluster and not proof' -n auto --dist loadgroup
 
 check: $(STAMP)
 	$(BIN)/ruff check .
