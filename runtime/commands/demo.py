@@ -80,7 +80,7 @@ class _Demo:
         )
         self._shown(f"$EDITOR {self._workload}")
         self._edit(self._workload, "        - name: access-log\n", f"{SIDECAR}        - name: access-log\n")
-        console.say(console.paint(f"+{SIDECAR.rstrip()}", console.GREEN))
+        console.say(f"+{SIDECAR.rstrip()}", console.GREEN)
         self._command("render --check > stale.diff", wanted=1)
         self._say("Writing it again takes the new base in; nothing else is needed:")
         self._command("render --write")
@@ -89,7 +89,7 @@ class _Demo:
 
     def _end(self) -> int:
         if self._failed:
-            console.say(console.paint(f"the demo failed: {'; '.join(self._failed)}", console.RED, console.BOLD))
+            console.say(f"the demo failed: {'; '.join(self._failed)}", console.RED, console.BOLD)
             return 1
         self._say(
             "That was dev mode as files. In a cluster: `devcfg render reviews | kubectl apply -f -`, or "
@@ -98,10 +98,12 @@ class _Demo:
         return 0
 
     def _say(self, text: str) -> None:
-        console.say("\n" + console.paint(fill(text, WIDTH), console.BOLD))
+        console.say()
+        _lines(fill(text, WIDTH), console.BOLD)
 
     def _shown(self, words: str) -> None:
-        console.say("\n" + console.paint(f"$ {words}", console.GREEN))
+        console.say()
+        console.say(f"$ {words}", console.GREEN)
 
     def _command(self, words: str, *, wanted: int = 0) -> None:
         self._shown(f"devcfg {words}")
@@ -112,14 +114,14 @@ class _Demo:
         ):
             code = self._execute(words.split())
         if code:
-            console.say(console.paint(f"exit code {code}", console.DIM))
+            console.say(f"exit code {code}", console.DIM)
         if code != wanted:
             self._failed.append(f"`devcfg {words}` ended with {code}, not with {wanted}")
 
     def _show_config(self) -> None:
         found = re.search(r"(?m)^  reviews:\n(?:    .*\n)+", _read(CONFIG))
         self._shown(f"sed -n '/reviews:/,/^$/p' {CONFIG}")
-        console.say(found[0].rstrip() if found else "")
+        _lines(found[0].rstrip() if found else "")
 
     def _excerpt(self, path: str, *parts: tuple[str, int]) -> None:
         """Show lines of a generated file: each part is a heading and how many lines, its own included."""
@@ -127,7 +129,7 @@ class _Demo:
         starts = [(lines.index(heading), count) for heading, count in parts]
         self._shown(f"sed -n '{';'.join(f'{at + 1},{at + count}p' for at, count in starts)}' {path}")
         for at, count in starts:
-            console.say("\n".join(lines[at : at + count]))
+            _lines("\n".join(lines[at : at + count]))
 
     def _edit(self, path: str, old: str, new: str) -> None:
         text = _read(path)
@@ -142,6 +144,11 @@ class _Demo:
         write_atomically(f"{folder}/kustomization.yaml", f"resources: [{name}]\n")
         self._edit(CONFIG, f"base: {folder}", f"base: {FLAT}")
         self._workload = FLAT
+
+
+def _lines(text: str, *codes: str) -> None:
+    for line in text.splitlines():
+        console.say(line, *codes)
 
 
 def _line(path: str, pointer: str) -> int:

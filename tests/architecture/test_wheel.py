@@ -19,8 +19,9 @@ EXAMPLE = ROOT / "examples/bookstore"
 
 
 def shipped():
-    """Return every file of the rooms as git would commit it, by its name in the wheel, with its content."""
-    files = [one for room in ROOMS for one in (ROOT / room).rglob("*") if one.is_file() and one.suffix != ".pyc"]
+    """Return every file of the rooms and of the example as git would commit it, by its name in the wheel, with its content."""
+    folders = [*(ROOT / room for room in ROOMS), EXAMPLE]
+    files = [one for folder in folders for one in folder.rglob("*") if one.is_file() and one.suffix != ".pyc"]
     return {f"devcfg/{one.relative_to(ROOT).as_posix()}": one.read_bytes() for one in files}
 
 
@@ -63,7 +64,7 @@ def contents(wheel):
         return {name: archive.read(name) for name in archive.namelist() if ".dist-info/" not in name}
 
 
-def test_the_wheel_holds_every_file_of_the_rooms_and_nothing_else(built):
+def test_the_wheel_holds_every_file_of_the_rooms_and_the_example_and_nothing_else(built):
     wheel, _, _ = built
     found = contents(wheel)
 

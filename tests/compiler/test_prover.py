@@ -64,7 +64,7 @@ ALLOWED = declared(TEMPLATE, (TEMPLATE / "spec" / "containers" / 0,), ())
         ({}, {"metadata": {"annotations": {"a": "b"}}}, []),
         ({"metadata": None}, {"metadata": {"annotations": {"a": "b"}}}, []),
         ({"metadata": {}}, {"metadata": {"annotations": {"a": "b"}}}, []),
-        ({}, {"metadata": {"annotations": {"a": "b"}, "labels": {"a": "b"}}}, ["/spec/template/metadata"]),
+        ({}, {"metadata": {"annotations": {"a": "b"}, "labels": {"a": "b"}}}, ["/spec/template/metadata/labels/a"]),
         ({}, {"metadata": {}}, ["/spec/template/metadata"]),
         ({"metadata": "text"}, {"metadata": {"annotations": {}}}, ["/spec/template/metadata"]),
         ({"metadata": {"labels": {"a": "b"}}}, {"metadata": {}}, ["/spec/template/metadata/labels"]),

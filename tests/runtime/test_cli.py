@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-VERBS = ("validate", "render", "diff", "explain", "schema")
+VERBS = ("validate", "render", "diff", "explain", "schema", "demo")
 EVERY_WAY = (
     ("validate",),
     ("validate", "-o", "json"),
