@@ -272,10 +272,10 @@ def _say_failure(error: Exception) -> int:
         raise error
     if isinstance(error, DevcfgError):
         from devcfg.runtime.console import report
-        from devcfg.runtime.workspace import lines_of
+        from devcfg.runtime.workspace import quote_line
 
         sys.stdout.flush()
-        report(error, lines_of)
+        report(error, quote_line)
         return error.exit_code
     show = getattr(error, "show", None)
     if show is not None:

@@ -9,7 +9,7 @@ from devcfg.overlays.hunks import Hunk, diff_plan
 from devcfg.runtime import console
 from devcfg.runtime.places import line_of
 from devcfg.runtime.project import Project, Sources, compile_project
-from devcfg.runtime.workspace import lines_of
+from devcfg.runtime.workspace import quote_line
 from devcfg.schemas.diagnostic import Severity
 from devcfg.schemas.errors import UsageError
 
@@ -24,7 +24,7 @@ def diff(sources: Sources, *, live: bool) -> int:
         raise UsageError("`--live` is not supported yet", hint=hint)
     project = compile_project(sources)
     warnings = tuple(one for one in project.diagnostics if one.severity is Severity.WARNING)
-    console.say_diagnostics(warnings, lines_of)
+    console.say_diagnostics(warnings, quote_line)
     for one in diff_plan(project.plan):
         place = f"  {console.printable(one.place)}" if one.place else "  added"
         console.data(_paint(console.printable(one.label), console.BOLD) + place + "\n")

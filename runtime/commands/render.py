@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from devcfg.runtime import console
 from devcfg.runtime.project import Project, Sources, compile_project
-from devcfg.runtime.workspace import lines_of
+from devcfg.runtime.workspace import quote_line
 from devcfg.schemas.diagnostic import Severity
 from devcfg.schemas.errors import UsageError
 from devcfg.schemas.plan import WorkloadPlan
@@ -33,7 +33,7 @@ def render(sources: Sources, request: Request) -> int:
     _check_request(sources, request)
     project = compile_project(sources)
     warnings = tuple(one for one in project.diagnostics if one.severity is Severity.WARNING)
-    console.say_diagnostics(warnings, lines_of)
+    console.say_diagnostics(warnings, quote_line)
     if request.check:
         from devcfg.runtime.commands.check import check
 

@@ -19,7 +19,7 @@ EXAMPLE = ROOT / "examples/bookstore"
 
 
 def shipped():
-    """Return every file of the rooms and of the example as git would commit it, by its name in the wheel, with its content."""
+    """Return every file of the rooms and of the example as git has it: by its name in the wheel, its content."""
     folders = [*(ROOT / room for room in ROOMS), EXAMPLE]
     files = [one for folder in folders for one in folder.rglob("*") if one.is_file() and one.suffix != ".pyc"]
     return {f"devcfg/{one.relative_to(ROOT).as_posix()}": one.read_bytes() for one in files}

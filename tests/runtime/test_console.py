@@ -14,13 +14,13 @@ from devcfg.schemas.errors import ConfigError, DevcfgError, UsageError
 HOSTILE = "a\x1b[2J\x1b]0;title\x07\r\x08\x00\x7f\x9b31m\u202e\u2066\u200b\ud800b"
 
 
-def said(capsys, *diagnostics, lines=console.no_lines):
-    console.say_diagnostics(diagnostics, lines)
+def said(capsys, *diagnostics, quote=console.no_quote):
+    console.say_diagnostics(diagnostics, quote)
     return capsys.readouterr().err
 
 
 def finding(line, start, end, **more):
-    return Diagnostic("bad-value", "m", file="f", span=Span(1, start, 1, end), **more), lambda _: (line,)
+    return Diagnostic("bad-value", "m", file="f", span=Span(1, start, 1, end), **more), lambda _, __: line
 
 
 def width_to(text):
@@ -48,8 +48,8 @@ def width_to(text):
 )
 def test_the_caret_stands_under_the_value(capsys, line, word):
     start = line.index(word)
-    one, lines = finding(line, start + 1, start + len(word) + 1)
-    shown, carets = said(capsys, one, lines=lines).splitlines()[3:5]
+    one, quote = finding(line, start + 1, start + len(word) + 1)
+    shown, carets = said(capsys, one, quote=quote).splitlines()[3:5]
     at = width_to(carets[: carets.index("^")])
     seen, column = shown, 0
     while column < at:
@@ -64,8 +64,8 @@ def test_the_caret_stands_under_the_value(capsys, line, word):
 @given(st.text(max_size=80), st.integers(1, 90), st.integers(0, 90))
 def test_a_caret_is_always_drawn_and_lines_keep_their_bounds(line, start, length):
     line = "".join(line.split("\n"))
-    one, lines = finding(line, start, start + length)
-    block = console.format_diagnostic(one, lines)
+    one, quote = finding(line, start, start + length)
+    block = console.format_diagnostic(one, quote)
 
     assert "^" in block
     assert max(map(len, block.splitlines())) <= 7 * console.WIDTH + 200
@@ -107,7 +107,7 @@ def test_what_is_printed_stays_under_4_kb_and_moves_no_cursor(found, line):
     printed = Sink()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stderr", printed)
-        console.say_diagnostics(tuple(found), lambda _: (line, line))
+        console.say_diagnostics(tuple(found), lambda _, __: line)
     text = "".join(printed.parts)
 
     assert len(text.encode()) <= 4096
@@ -162,11 +162,11 @@ def test_colours_come_on_a_terminal_and_go_with_the_words_unchanged(monkeypatch,
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    one, lines = finding("key: value", 6, 11, label="did you mean `x`?", hint="h", notes=(Note("n", "g", 3),))
+    one, quote = finding("key: value", 6, 11, label="did you mean `x`?", hint="h", notes=(Note("n", "g", 3),))
     plain, painted = Sink(), Terminal()
     for stream in (plain, painted):
         monkeypatch.setattr("sys.stderr", stream)
-        console.say_diagnostics((one,), lines)
+        console.say_diagnostics((one,), quote)
         console.say("done", console.GREEN)
     found = "".join(painted.parts)
 
