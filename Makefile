@@ -13,6 +13,8 @@ $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@# pip compiles what it installs, but not what stays here: where Python may not write bytecode, every start would.
+	$(BIN)/python -m compileall -q compiler overlays runtime schemas
 	@touch $@
 
 demo: $(STAMP)
