@@ -21,7 +21,7 @@ demo: $(STAMP)
 	@$(BIN)/devcfg demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m 'not cluster and not proof' -n auto --dist loadgroup
+	$(BIN)/python -m pytest -m 'not cluster and not proof' -n auto
 
 check: $(STAMP)
 	$(BIN)/ruff check .

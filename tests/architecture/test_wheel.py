@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("wheel")  # it is built once
-
 ROOT = Path(__file__).parents[2]
 ROOMS = ("compiler", "overlays", "runtime", "schemas")
 EXAMPLE = ROOT / "examples/bookstore"
