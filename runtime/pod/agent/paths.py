@@ -127,7 +127,7 @@ class Folders:
 
     def __init__(self, root: int) -> None:
         self._root = root
-        self._open = OrderedDict()  # type: OrderedDict[str, int]
+        self._open: OrderedDict[str, int] = OrderedDict()
 
     def open(self, path: str) -> int:
         """Return a descriptor of the directory; OSError when it is none, or a link stands on the way."""
