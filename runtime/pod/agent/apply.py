@@ -1,0 +1,399 @@
+"""Changes brought into place, each one whole or not at all. Never overwrites or removes what the planner has not seen.
+
+What is to go is first exchanged out of its place and then looked at: between a look and a rename anything may happen,
+after it nothing can. If it is not what was expected, it goes back.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as modes
+from typing import Iterable
+
+from . import paths, swap
+from .digest import open_file, read_exactly
+from .entries import (
+    DIRECTORY,
+    DONE,
+    FAILED,
+    FILE,
+    HELD,
+    HOLLOW,
+    LINK,
+    MODIFIED,
+    Change,
+    Entry,
+    Outcome,
+    stat_from,
+    words,
+)
+from .expect import Unexpected, expect, expect_moved, look
+from .ignore import Ignores
+from .scan import Walk
+from .stage import Content, Stage, write_all
+
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+MISMATCH = (*GONE, errno.EEXIST, errno.EISDIR, errno.ESTALE)
+NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
+KEPT = ".devcfg-kept"
+"""Ends the name of a version that was pushed out of its place twice within one change, and that nobody has seen."""
+
+
+class Held(Exception):  # noqa: N818 - no error: it is meant to stay
+    """A directory has ignored content and stays."""
+
+
+class Applier:
+    """One batch of changes on one root."""
+
+    def __init__(self, root: int, stage: Stage, ignores: Ignores, hidden: Iterable[str], *, inplace: bool) -> None:
+        self._root = root
+        self._stage = stage
+        self._ignores = ignores
+        self._hidden = frozenset(hidden)
+        self._inplace = inplace
+        self._folders = paths.Folders(root)
+
+    def run(self, changes: Iterable[Change]) -> list[Outcome]:
+        """Apply directories, files and links, deletions, and what replaces a directory; outcomes as they were given."""
+        given = list(changes)
+        outcomes: dict[int, Outcome] = {}
+        with self._folders:
+            for number in _in_order(given):
+                outcomes[number] = self._one(given[number])
+        for change in given:
+            if change.new and (left := self._stage.content.pop((change.path, change.new.content), None)):
+                self._stage.drop(left.name)
+        return [outcomes[number] for number in range(len(given))]
+
+    def _one(self, change: Change) -> Outcome:
+        path = change.path
+        refused = self._refused(change)
+        if refused:
+            return Outcome(path, FAILED, None, refused)
+        above, _, name = path.rpartition("/")
+        try:
+            place = (self._folders.open(above), name)
+            if change.new is None:
+                self._delete(change, place)
+                return Outcome(path, DONE, None, "")
+            self._make(change, change.new, place)
+            return Outcome(path, DONE, stat_from(look(place)), "")
+        except Unexpected as found:
+            return Outcome(path, MODIFIED, None, str(found))
+        except Held:
+            return Outcome(path, HELD, None, "it has ignored content")
+        except OSError as problem:
+            if change.new is None and problem.errno in GONE:
+                return Outcome(path, DONE, None, "")
+            return Outcome(path, MODIFIED if problem.errno in MISMATCH else FAILED, None, words(problem))
+
+    def _refused(self, change: Change) -> str:
+        """Say why this side does not take the change, whoever asks."""
+        path, new, old = change.path, change.new, change.old
+        if paths.is_hard(path):
+            return "never synced"
+        if self._hidden and paths.is_hidden(path, self._hidden):
+            return "kept from the far side"
+        kinds = [entry.kind for entry in (old, new) if entry]
+        if any(self._ignores.ignored(path, is_dir=kind == DIRECTORY) for kind in kinds):
+            return "ignored"
+        if new and new.kind == LINK:
+            problem = paths.link_problem(path, new.content)
+            if problem:
+                return problem
+            end = paths.link_end(path, new.content)
+            if end and (paths.is_hard(end) or paths.is_hidden(end, self._hidden)):
+                return "a link to what is never synced"
+        return ""
+
+    def _make(self, change: Change, new: Entry, place: tuple[int, str]) -> None:
+        old = change.old
+        if new.kind == FILE:
+            if old and old.kind == FILE and old.content == new.content:
+                self._set_executable(change, old, new, place)
+            else:
+                self._file(change, new, place)
+        elif old is None:
+            _create(new, place)
+        elif old == new:
+            expect(place, old, change.old_stat)
+        else:
+            source = (self._stage.fd, self._stage.name())
+            _create(new, source)
+            self._replace(change, old, source, place)
+
+    def _set_executable(self, change: Change, old: Entry, new: Entry, place: tuple[int, str]) -> None:
+        expect(place, old, change.old_stat)
+        fd, stat = open_file(self._folders, change.path)
+        try:
+            if change.old_stat is not None and stat_from(stat) != change.old_stat:
+                raise Unexpected("it changed since it was last seen")
+            os.fchmod(fd, _mode(stat.st_mode, executable=new.executable))
+        finally:
+            os.close(fd)
+
+    def _file(self, change: Change, new: Entry, place: tuple[int, str]) -> None:
+        content = self._stage.content.get((change.path, new.content))
+        if content is None:
+            raise OSError(errno.ENODATA, "its content was not sent")
+        source = (self._stage.fd, content.name)
+        if content.executable != new.executable:
+            os.chmod(content.name, _mode(look(source).st_mode, executable=new.executable), dir_fd=source[0])
+        if content.stat.mtime_ns != change.mtime_ns:
+            os.utime(content.name, ns=(change.mtime_ns, change.mtime_ns), dir_fd=source[0])
+        old = change.old
+        if old is None:
+            self._move_in(change, source, place)
+        elif self._inplace and old.kind == FILE:
+            self._overwrite(change, old, content, new, place)
+        else:
+            self._replace(change, old, source, place)
+        self._stage.content.pop((change.path, new.content), None)
+
+    def _move_in(self, change: Change, source: tuple[int, str], place: tuple[int, str]) -> None:
+        try:
+            swap.move(source, place)
+        except OSError as problem:
+            if problem.errno != errno.EXDEV:
+                raise
+            with Nearby(self._stage, source, place, change.path) as near:
+                swap.move(near, place)
+            self._stage.drop(source[1])
+
+    def _overwrite(self, change: Change, old: Entry, content: Content, new: Entry, place: tuple[int, str]) -> None:
+        """Write into the file that is there. Whoever dies here leaves it torn; the planner then finds a conflict."""
+        before = expect(place, old, change.old_stat)
+        expect_moved(place, old, before)
+        fd, stat = open_file(self._folders, change.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        source = os.open(content.name, paths.FILE, dir_fd=self._stage.fd)
+        try:
+            if stat_from(stat) != stat_from(before):
+                raise Unexpected("it changed a moment ago")
+            for piece in read_exactly(source, 0, content.stat.size):
+                write_all(fd, piece)
+            os.ftruncate(fd, content.stat.size)
+            if new.executable != old.executable:
+                os.fchmod(fd, _mode(stat.st_mode, executable=new.executable))
+            os.utime(fd, ns=(change.mtime_ns, change.mtime_ns))
+        finally:
+            os.close(source)
+            os.close(fd)
+        self._stage.drop(content.name)
+
+    def _replace(self, change: Change, old: Entry, source: tuple[int, str], place: tuple[int, str]) -> None:
+        """Exchange what is in place with what is ready, then look at what came out."""
+        before = expect(place, old, change.old_stat)
+        ready = look(source)
+        if old.kind == FILE and modes.S_ISREG(ready.st_mode):
+            wanted = _mode(before.st_mode, executable=bool(ready.st_mode & 0o111))
+            if wanted != modes.S_IMODE(ready.st_mode):
+                os.chmod(source[1], wanted, dir_fd=source[0])
+        try:
+            self._exchange(change, old, before, source, place)
+        except OSError as problem:
+            if problem.errno != errno.EXDEV:
+                raise
+            with Nearby(self._stage, source, place, change.path) as near:
+                self._exchange(change, old, before, near, place)
+            _remove(source)
+        if old.kind == DIRECTORY or not modes.S_ISREG(ready.st_mode):
+            self._folders.forget(change.path)
+
+    def _exchange(
+        self, change: Change, old: Entry, before: os.stat_result, source: tuple[int, str], place: tuple[int, str]
+    ) -> None:
+        ready = look(source)
+        if not swap.exchange(source, place):
+            self._rename_over(change, old, source, place)
+            return
+        try:
+            expect_moved(source, old, before)
+            _remove(source)
+        except (Unexpected, OSError) as problem:
+            _put_back(source, place, ready)
+            if isinstance(problem, OSError) and problem.errno in NOT_EMPTY:
+                raise self._what_holds(change.path) from None
+            raise
+
+    def _rename_over(self, change: Change, old: Entry, source: tuple[int, str], place: tuple[int, str]) -> None:
+        """Do without an exchange: look once more, then rename over it. A directory is removed first."""
+        expect(place, old, change.old_stat)
+        if old.kind == DIRECTORY:
+            self._remove_directory(place, change.path)
+            swap.move(source, place)
+        elif modes.S_ISDIR(look(source).st_mode):
+            self._delete(change, place)
+            swap.move(source, place)
+        else:
+            os.rename(source[1], place[1], src_dir_fd=source[0], dst_dir_fd=place[0])
+
+    def _delete(self, change: Change, place: tuple[int, str]) -> None:
+        old = change.old
+        if old is None:
+            raise Unexpected("nothing was expected to be there")
+        before = expect(place, old, change.old_stat)
+        if old.kind == DIRECTORY:
+            self._folders.forget(change.path)
+            self._remove_directory(place, change.path)
+            return
+        aside = (self._stage.fd, self._stage.name())
+        try:
+            os.rename(place[1], aside[1], src_dir_fd=place[0], dst_dir_fd=aside[0])
+        except OSError as problem:
+            if problem.errno != errno.EXDEV:
+                raise
+            with Nearby(self._stage, None, place, change.path) as near:
+                os.rename(place[1], near[1], src_dir_fd=place[0], dst_dir_fd=near[0])
+                _finish_removal(near, place, old, before)
+            return
+        _finish_removal(aside, place, old, before)
+
+    def _remove_directory(self, place: tuple[int, str], path: str) -> None:
+        try:
+            os.rmdir(place[1], dir_fd=place[0])
+        except OSError as problem:
+            if problem.errno not in NOT_EMPTY:
+                raise
+            raise self._what_holds(path) from None
+
+    def _what_holds(self, path: str) -> Exception:
+        """Return why a directory cannot go: it has something that is synced, or only what is ignored."""
+        rows = Walk(self._root, self._ignores, ()).hinted([(path, True)]).rows
+        if any(row.kind != HOLLOW for row in rows if row.path.startswith(path + "/")):
+            return Unexpected("something was added to it")
+        return Held()
+
+
+class Nearby:
+    """A temporary name in the directory of a place on another mount, and in the stage the note that finds it again."""
+
+    def __init__(self, stage: Stage, source: tuple[int, str] | None, place: tuple[int, str], path: str) -> None:
+        self._stage = stage
+        self._source = source
+        self._note = "at-" + stage.name()
+        self._near = (place[0], paths.TEMP + f"{os.getpid():x}-{self._note}")
+        self._path = paths.join(paths.parent(path), self._near[1])
+
+    def __enter__(self) -> tuple[int, str]:
+        os.symlink(self._path, self._note, dir_fd=self._stage.fd)
+        if self._source is not None:
+            _copy(self._source, self._near)
+        return self._near
+
+    def __exit__(self, *_: object) -> None:
+        _remove(self._near)
+        self._stage.drop(self._note)
+
+
+def _in_order(changes: list[Change]) -> list[int]:
+    """Directories from the top, then files and links, then deletions from below, then what replaces a directory."""
+
+    def turn(number: int) -> tuple[int, str]:
+        change = changes[number]
+        new = change.new
+        if new is None:
+            return 2, ""
+        if change.old is not None and change.old.kind == DIRECTORY and new.kind != DIRECTORY:
+            return 3, change.path
+        return (0 if new.kind == DIRECTORY else 1), change.path
+
+    deepest_first = sorted(range(len(changes)), key=lambda number: changes[number].path, reverse=True)
+    return sorted(deepest_first, key=turn)
+
+
+def _mode(mode: int, *, executable: bool) -> int:
+    """Return the permissions of a mode, executable by whoever may read it or by nobody. Never a setuid bit."""
+    plain = mode & 0o777
+    if not executable:
+        return plain & ~0o111
+    return plain if plain & 0o111 else plain | (plain & 0o444) >> 2
+
+
+def _create(new: Entry, place: tuple[int, str]) -> None:
+    """Make a link or directory where nothing is; a directory that is there already is as good."""
+    if new.kind == LINK:
+        os.symlink(new.content, place[1], dir_fd=place[0])
+        return
+    try:
+        os.mkdir(place[1], 0o777, dir_fd=place[0])
+    except FileExistsError:
+        if not modes.S_ISDIR(look(place).st_mode):
+            raise
+
+
+def _copy(source: tuple[int, str], to: tuple[int, str]) -> None:
+    stat = look(source)
+    if modes.S_ISDIR(stat.st_mode):
+        os.mkdir(to[1], 0o777, dir_fd=to[0])
+        return
+    if modes.S_ISLNK(stat.st_mode):
+        os.symlink(os.readlink(source[1], dir_fd=source[0]), to[1], dir_fd=to[0])
+        return
+    fd = os.open(source[1], paths.FILE, dir_fd=source[0])
+    try:
+        copy = os.open(to[1], os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=to[0])
+        try:
+            for piece in read_exactly(fd, 0, stat.st_size):
+                write_all(copy, piece)
+            os.fchmod(copy, modes.S_IMODE(stat.st_mode))
+            os.utime(copy, ns=(stat.st_mtime_ns, stat.st_mtime_ns))
+        finally:
+            os.close(copy)
+    finally:
+        os.close(fd)
+
+
+def _remove(place: tuple[int, str]) -> None:
+    """Remove what is there, if anything is; a directory only when it is empty."""
+    try:
+        os.unlink(place[1], dir_fd=place[0])
+    except FileNotFoundError:
+        pass
+    except (IsADirectoryError, PermissionError):
+        os.rmdir(place[1], dir_fd=place[0])
+
+
+def _finish_removal(aside: tuple[int, str], place: tuple[int, str], old: Entry, before: os.stat_result) -> None:
+    """Unlink what was taken out if it is what was expected, else bring it back."""
+    try:
+        expect_moved(aside, old, before)
+    except Unexpected:
+        _bring_back(aside, place)
+        raise
+    os.unlink(aside[1], dir_fd=aside[0])
+
+
+def _bring_back(aside: tuple[int, str], place: tuple[int, str]) -> None:
+    """Move an unseen version back; where a newer one stands by now, keep both."""
+    try:
+        swap.move(aside, place)
+    except FileExistsError:
+        _keep_beside(aside, place)
+
+
+def _put_back(source: tuple[int, str], place: tuple[int, str], ready: os.stat_result) -> None:
+    """Exchange again, so that the unseen version stands in its place and the ready one waits."""
+    try:
+        swap.exchange(source, place)
+    except FileNotFoundError:
+        swap.move(source, place)
+        return
+    out = look(source)
+    if (out.st_ino, out.st_size, out.st_mtime_ns) == (ready.st_ino, ready.st_size, ready.st_mtime_ns):
+        return
+    # Somebody saved while the ready one stood there. Theirs is the newest: it goes back, the other is kept.
+    swap.exchange(source, place)
+    _keep_beside(source, place)
+
+
+def _keep_beside(aside: tuple[int, str], place: tuple[int, str]) -> None:
+    room = paths.NAME_BYTES - len(KEPT) - 6
+    stem = os.fsdecode(os.fsencode(place[1])[:room])
+    for number in range(1, 10000):
+        try:
+            swap.move(aside, (place[0], f"{stem}{KEPT}-{number}"))
+        except FileExistsError:
+            continue
+        return

@@ -1,0 +1,436 @@
+"""An agent that is none: whatever it sends, the link ends with a reason or goes on, in bounded memory."""
+
+import asyncio
+import json
+import random
+import struct
+
+import pytest
+
+from devcfg.runtime.link.agent import Agent, hints_of, state_of
+from devcfg.runtime.link.errors import (
+    BreachError,
+    LinkError,
+    LinkLostError,
+    RequestError,
+    SupersededError,
+    VersionError,
+)
+from devcfg.runtime.link.link import connect
+from devcfg.runtime.pod.agent import frames
+from devcfg.runtime.pod.agent.entries import Change, Entry
+from devcfg.runtime.pod.agent.frames import Frame
+
+STAT = [1, 2, 3, 4]
+HEX = "0" * 32
+
+
+def text(members) -> bytes:
+    return json.dumps(members).encode()
+
+
+@pytest.fixture
+def against(link_tools):
+    """Run a client's coroutine against a script; return what became of both."""
+
+    def run(client, script, **hello):
+        async def both():
+            stream = link_tools.Scripted()
+            stream.hello(**hello)
+
+            async def opened():
+                return stream
+
+            link, _ = await connect(opened)
+            async with link:
+                scripted = asyncio.create_task(script(stream))
+                try:
+                    return await client(link)
+                except LinkError as exc:
+                    return exc
+                finally:
+                    scripted.cancel()
+
+        return link_tools.run(both())
+
+    return run
+
+
+def request(link):
+    return link.request("echo")
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        ([Frame(frames.REPLY, 0, 2, b"{}")], "a REPLY that nobody asked for"),
+        ([Frame(frames.REPLY, 0, 1, b"{}"), Frame(frames.REPLY, 0, 1, b"{}")], "a REPLY that nobody asked for"),
+        ([Frame(frames.DATA, 0, 1, b"x")], "DATA on stream 1, which awaits none"),
+        ([Frame(frames.DATA, 0, 999, b"x")], "DATA on stream 999, which awaits none"),
+        ([Frame(frames.END, 0, 1, b"")], "END on stream 1, which awaits none"),
+        ([Frame(frames.CREDIT, 0, 0, struct.pack(">I", 1))], "credit for 1 bytes, where 0 are owed"),
+        ([Frame(frames.CREDIT, 0, 0, struct.pack(">I", 2**32 - 1))], "credit for 4294967295 bytes"),
+        ([Frame(frames.PONG, 0, 0, b"12345678")], "a PONG without a PING"),
+        ([Frame(frames.REQUEST, 0, 1, b"{}")], "wanted a frame of this side, found type 2"),
+        ([Frame(frames.REPLY, 0, 1, b"[]")], "wanted a JSON object"),
+        ([Frame(frames.REPLY, 0, 1, b"[" * 60000)], "wanted JSON"),
+        ([Frame(frames.REPLY, 0, 1, text({"error": 1, "message": []}))], "an error that is no text"),
+        (
+            [Frame(frames.REPLY, 2, 1, b"{}"), Frame(frames.DATA, 0, 1, b"x"), Frame(frames.END, 0, 1, b"")],
+            "wanted JSON",
+        ),
+        ([Frame(frames.REPLY, 2, 1, b"{}"), Frame(frames.END, 1, 1, b"{}")], "JSON that is not whole"),
+        ([Frame(frames.EVENT, 0, 0, b"nothing")], "wanted JSON"),
+        ([Frame(frames.HELLO, 0, 0, b"{}")], "a second HELLO"),
+        ([b"Killed\n\n\n"], "wanted a frame of this side"),
+    ],
+)
+def test_what_no_agent_sends_ends_the_link_with_a_reason(against, sent, says):
+    async def script(stream):
+        await stream.hear(frames.REQUEST)
+        stream.say(*sent)
+
+    async def client(link):
+        await link.request("echo")
+        await link.request("echo")
+
+    error = against(client, script)
+    assert isinstance(error, BreachError)
+    assert says in error.message
+
+
+def test_an_answer_before_the_request_is_whole_is_a_breach(against):
+    async def script(stream):
+        await stream.hear(frames.REQUEST)
+        stream.say(Frame(frames.REPLY, 0, 1, b"{}"))
+
+    async def pieces():
+        while True:
+            yield b"x" * 1000
+            await asyncio.sleep(0)
+
+    error = against(lambda link: link.request("sink", pieces()), script)
+    assert isinstance(error, BreachError)
+
+
+def test_a_refusal_ends_the_sending_early(against):
+    async def script(stream):
+        await stream.hear(frames.DATA)
+        stream.say(Frame(frames.REPLY, 0, 1, text({"error": "gone", "message": "no such root"})))
+        end = await stream.hear(frames.END)
+        assert end.flags == frames.ABORT
+
+    async def pieces():
+        while True:
+            yield b"x" * 200_000
+            await asyncio.sleep(0)
+
+    error = against(lambda link: link.request("sink", pieces()), script)
+    assert isinstance(error, RequestError)
+    assert error.code == "gone"
+
+
+def test_a_first_frame_that_is_no_hello_is_no_agent(link_tools):
+    async def work():
+        stream = link_tools.Scripted()
+        stream.say(Frame(frames.PING, 0, 0, b"12345678"))
+
+        async def opened():
+            return stream
+
+        error = await link_tools.fails(connect(opened), BreachError)
+        assert stream.closed
+        return error.message
+
+    assert "no devcfg agent answers" in link_tools.run(work())
+
+
+@pytest.mark.parametrize("hello", [{"protocol": 7, "oldest": 5}])
+def test_versions_without_a_protocol_in_common_say_so(link_tools, hello):
+    async def work():
+        stream = link_tools.Scripted()
+        stream.hello(**hello)
+
+        async def opened():
+            return stream
+
+        return (await link_tools.fails(connect(opened), VersionError)).message
+
+    assert link_tools.run(work()) == "the agent speaks protocol 5 to 7, this client 1 to 1"
+
+
+@pytest.mark.parametrize("hello", [{"pid": "1"}, {"python": 3}, {"features": []}, {"clock_ns": None}, {"protocol": 0}])
+def test_a_hello_without_what_belongs_in_it_is_a_breach(link_tools, hello):
+    async def work():
+        stream = link_tools.Scripted()
+        stream.hello(**hello)
+
+        async def opened():
+            return stream
+
+        await link_tools.fails(connect(opened), BreachError)
+
+    link_tools.run(work())
+
+
+def test_an_agent_that_never_greets_is_given_up(link_tools):
+    async def work():
+        ticks = link_tools.Ticks()
+
+        async def opened():
+            return link_tools.Scripted()
+
+        opening = asyncio.create_task(connect(opened, sleep=ticks.sleep))
+        while not ticks.sleeping:
+            await asyncio.sleep(0)
+        await ticks.tick(frames.PING_SECONDS)
+        await ticks.tick(frames.PING_SECONDS)
+        return (await link_tools.fails(opening, LinkLostError)).message
+
+    assert "no byte from the agent for 10 s" in link_tools.run(work())
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("superseded", SupersededError), ("protocol", BreachError), ("whatever", LinkLostError)]
+)
+def test_a_goodbye_says_whether_to_come_back(against, code, kind):
+    async def script(stream):
+        await stream.hear(frames.REQUEST)
+        stream.say(Frame(frames.GOODBYE, 0, 0, text({"code": code, "message": "why"})))
+
+    assert isinstance(against(request, script), kind)
+
+
+def test_endless_data_stops_at_the_window(against):
+    async def script(stream):
+        await stream.hear(frames.REQUEST)
+        stream.say(Frame(frames.REPLY, frames.BULK, 1, b"{}"))
+        for _ in range(40):
+            stream.say(Frame(frames.DATA, 0, 1, b"x" * frames.DATA_LIMIT))
+
+    async def client(link):
+        await link.request("source")  # and nobody reads
+        raise await link.ended()
+
+    error = against(client, script)
+    assert isinstance(error, BreachError)
+    assert "more DATA than the window" in error.message
+
+
+def test_endless_json_stops_at_its_limit(against):
+    async def script(stream):
+        await stream.hear(frames.REQUEST)
+        stream.say(Frame(frames.REPLY, frames.BODY, 1, b"{}"))
+        while True:
+            for _ in range(8):
+                stream.say(Frame(frames.DATA, 0, 1, b"[" * frames.DATA_LIMIT))
+            await stream.hear(frames.CREDIT)
+
+    error = against(request, script)
+    assert isinstance(error, BreachError)
+    assert "more than 4194304 bytes of JSON" in error.message
+
+
+# ---- answers that are frames all right, and no answers
+
+
+def answering(members, *lines):
+    """Return a script that answers one request."""
+
+    async def script(stream):
+        stream_number = (await stream.hear(frames.REQUEST)).stream
+        if not lines:
+            stream.say(Frame(frames.REPLY, 0, stream_number, text(members)))
+            return
+        stream.say(Frame(frames.REPLY, frames.BULK, stream_number, text(members)))
+        for line in lines:
+            stream.say(Frame(frames.DATA, 0, stream_number, text(line) + b"\n"))
+        stream.say(Frame(frames.END, 0, stream_number, b""))
+
+    return script
+
+
+SCANNED = {"listing": "a", "started_ns": 1, "same": False}
+BAD_PATHS = [
+    "",
+    "/etc/passwd",
+    "../x",
+    "a/../../b",
+    "a//b",
+    "./a",
+    "a/.",
+    "nul\0",
+    "x" * 256,
+    "a/" * 300 + "b",
+    7,
+    None,
+]
+
+
+def row(path):
+    return [path, "f", False, STAT, HEX]
+
+
+@pytest.mark.parametrize("path", BAD_PATHS)
+def test_a_scan_with_a_path_that_no_root_has_is_a_breach(against, path):
+    scan = lambda link: Agent(link).scan("r")  # noqa: E731
+    assert isinstance(against(scan, answering(SCANNED, [row("a"), row(path)])), BreachError)
+    if isinstance(path, str):
+        assert isinstance(against(scan, answering(SCANNED, [row("a"), path])), BreachError)
+
+
+@pytest.mark.parametrize(
+    ("members", "lines"),
+    [
+        ({}, [[]]),
+        ({**SCANNED, "same": "yes"}, [[]]),
+        ({**SCANNED, "same": True}, []),
+        (SCANNED, [[row("b"), row("a")]]),
+        (SCANNED, [[row("a"), row("a")]]),
+        (SCANNED, [[["a", "f", False, STAT, "not a digest"]]]),
+        (SCANNED, [[["a", "f", False, [1, 2], HEX]]]),
+        (SCANNED, [[["a", "z", False, STAT, HEX]]]),
+        (SCANNED, [[["a", "f", 1, STAT, HEX]]]),
+        (SCANNED, [[["a", "f", False, [-1, 0, 0, 0], HEX]]]),
+        (SCANNED, [[{"path": "a"}]]),
+        (SCANNED, [{"not": "a list"}]),
+    ],
+)
+def test_a_scan_that_is_none_is_a_breach(against, members, lines):
+    assert isinstance(against(lambda link: Agent(link).scan("r"), answering(members, *lines)), BreachError)
+
+
+@pytest.mark.proof
+def test_a_scan_of_a_million_names_stops_in_time(against, link_tools, monkeypatch):
+    monkeypatch.setattr(link_tools, "SECONDS", 1800)
+
+    async def script(stream):
+        number = (await stream.hear(frames.REQUEST)).stream
+        stream.say(Frame(frames.REPLY, frames.BULK, number, text(SCANNED)))
+        pattern = text([row(f"BLOCK/{name:03}") for name in range(1000)]) + b"\n"
+        for block in range(1000):
+            stream.say(Frame(frames.DATA, 0, number, pattern.replace(b"BLOCK", b"%d" % (block + 1000))))
+            if block % 16 == 0:
+                await stream.hear(frames.CREDIT) if block else await asyncio.sleep(0)
+
+    error = against(lambda link: Agent(link).scan("r"), script)
+    assert isinstance(error, BreachError)
+    assert "more than 400000 items" in error.message
+
+
+CHANGES = [Change("a", None, None, Entry("d", "", executable=False), 0)]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        [["a", "done", STAT, ""], ["b", "done", STAT, ""]],
+        [["b", "done", STAT, ""]],
+        [["a", "done", STAT, ""], ["a", "done", STAT, ""]],
+        [["../a", "done", STAT, ""]],
+        [["a", "perfect", STAT, ""]],
+        [["a", "done", "stat", ""]],
+    ],
+)
+def test_outcomes_of_changes_that_were_not_asked_for_are_a_breach(against, lines):
+    assert isinstance(against(lambda link: Agent(link).apply("r", CHANGES), answering({}, lines)), BreachError)
+
+
+@pytest.mark.parametrize(
+    "line", [["b", [HEX, STAT, None]], ["a"], ["a", 7], ["a", ["x", STAT, None]], ["a", [HEX, STAT, [[0, HEX]]]]]
+)
+def test_digests_of_what_was_not_asked_for_are_a_breach(against, line):
+    assert isinstance(against(lambda link: Agent(link).digest("r", ["a"]), answering({}, [line])), BreachError)
+
+
+def test_fewer_digests_than_asked_for_are_a_breach(against):
+    assert isinstance(against(lambda link: Agent(link).digest("r", ["a"]), answering({}, [])), BreachError)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"rule": "r", "paths": [["../a", True]], "rescan": False, "reason": ""},
+        {"rule": "r", "paths": [["/a", False]], "rescan": False, "reason": ""},
+        {"rule": "r", "paths": [["a", 1]], "rescan": False, "reason": ""},
+        {"rule": "r", "paths": ["a"], "rescan": False, "reason": ""},
+        {"rule": "r", "paths": [], "rescan": 1, "reason": ""},
+        {"rule": 7, "paths": [], "rescan": False, "reason": ""},
+    ],
+)
+def test_hints_that_are_none_are_a_breach(event):
+    with pytest.raises(BreachError):
+        hints_of(event)
+
+
+@pytest.mark.parametrize("state", [{}, {"generation": "1", "state": "running", "mode": "run"}, {"pid": "1"}])
+def test_a_state_that_is_none_is_a_breach(state):
+    with pytest.raises(BreachError):
+        state_of(state)
+
+
+def hostile(chance: random.Random) -> bytes:
+    """Return a frame that is wrong somewhere, or right at the wrong time."""
+    kind = chance.choice([*range(1, 11), chance.randrange(256)])
+    flags = chance.choice([0, 0, 1, 2, chance.randrange(256)])
+    stream = chance.choice([0, 1, 2, 3, chance.randrange(65536)])
+    payload = chance.choice(
+        [
+            b"",
+            b"{}",
+            text({"error": "x", "message": "y"}),
+            text([row(chance.choice(BAD_PATHS))]) + b"\n",
+            text([[chance.choice(BAD_PATHS), "done", STAT, ""]]) + b"\n",
+            struct.pack(">I", chance.choice([0, 1, 2**22, 2**32 - 1])),
+            struct.pack(">Q", chance.randrange(4)),
+            chance.randbytes(chance.randrange(60)),
+        ]
+    )
+    length = chance.choice([len(payload)] * 12 + [0, 2**32 - 1, 2**17 + 1])
+    return struct.pack(">BBHI", kind, flags, stream, length) + payload
+
+
+def assail(link_tools, rounds, seed):
+    """Ask against hostile frames; return how many were sent, and the kinds of end."""
+    chance = random.Random(seed)
+
+    async def one():
+        stream = link_tools.Scripted()
+        stream.hello()
+
+        async def opened():
+            return stream
+
+        link, _ = await connect(opened)
+        async with link:
+            agent = Agent(link)
+            sent = [hostile(chance) for _ in range(20)]
+            for number in (1, 2, 3):
+                sent.insert(chance.randrange(8), Frame(frames.REPLY, frames.BULK, number, text(SCANNED)).encode())
+            asked = [agent.scan("r"), agent.apply("r", CHANGES), agent.digest("r", ["a"])]
+            tasks = [asyncio.create_task(work) for work in asked]
+            for data in sent:
+                stream.say(data)
+                await asyncio.sleep(0)
+            stream.say(b"")
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+        # An empty tree is an answer that an agent may give; it is the engine that halts on one.
+        assert all(isinstance(end, LinkError) or (end.rows, end.missing) == ((), ()) for end in ends), ends
+        return len(sent)
+
+    async def all_of_them():
+        return sum([await one() for _ in range(rounds)])
+
+    return link_tools.run(all_of_them())
+
+
+def test_hostile_frames_never_become_an_answer(link_tools):
+    assert assail(link_tools, 200, 4) > 4_000
+
+
+@pytest.mark.proof
+def test_sixty_thousand_hostile_frames_never_become_an_answer(link_tools, monkeypatch):
+    monkeypatch.setattr(link_tools, "SECONDS", 1800)
+    assert assail(link_tools, 2_700, random.SystemRandom().randrange(2**32)) > 60_000
