@@ -108,12 +108,10 @@ class _Draft:
 
     def disagree(self, path: str, ancestor: Entry | None, local: Entry | None, far: Entry | None) -> None:
         below = self.below.pop(path, Below.NOTHING)
-        for side, entry, other in ((Side.LOCAL, local, far), (Side.FAR, far, local)):
-            if entry is not None and entry.kind == "x":
-                return self.block(path, side, entry.content)
-            if entry is not None and entry.kind == "h" and other is not None and other.kind in "fl":
-                return self.block(path, side, "a directory with ignored content is where the other side has a file")
-        local, far = _seen(local, far), _seen(far, local)
+        if (local is not None and local.kind in "hx") or (far is not None and far.kind in "hx"):
+            if blocked := _blocked(path, local, far):
+                return self.block(blocked)
+            local, far = _seen(local, far), _seen(far, local)
         if local == far:
             if local != ancestor:
                 self.notes.append(Step(path, ancestor, local))
@@ -144,10 +142,10 @@ class _Draft:
         if lost and self.mode is Mode.TWO_WAY_RESOLVED:
             self.keep.append(step)
 
-    def block(self, path: str, side: Side, reason: str) -> None:
-        self.forget(path)
-        self.problems.append(Problem(path, side, reason))
-        self.tell(path, Below.BLOCKED)
+    def block(self, problem: Problem) -> None:
+        self.forget(problem.path)
+        self.problems.append(problem)
+        self.tell(problem.path, Below.BLOCKED)
 
     def clash(self, conflict: Conflict) -> None:
         self.forget(conflict.path)
@@ -164,7 +162,9 @@ class _Draft:
 
     def tell(self, path: str, found: Below) -> None:
         above = parent(path)
-        self.below[above] = self.below.get(above, Below.NOTHING) | found
+        known = self.below.setdefault(above, found)
+        if known is not found:  # most often it is: joining flags is slow
+            self.below[above] = known | found
 
     def forget(self, path: str) -> None:
         """Take back all that was decided below a path."""
@@ -186,6 +186,16 @@ class _Draft:
         )
 
 
+def _blocked(path: str, local: Entry | None, far: Entry | None) -> Problem | None:
+    """Return what keeps a path, and all that is below it, from being synced."""
+    for side, entry, other in ((Side.LOCAL, local, far), (Side.FAR, far, local)):
+        if entry is not None and entry.kind == "x":
+            return Problem(path, side, entry.content)
+        if entry is not None and entry.kind == "h" and other is not None and other.kind in "fl":
+            return Problem(path, side, "a directory with ignored content is where the other side has a file")
+    return None
+
+
 def _seen(entry: Entry | None, other: Entry | None) -> Entry | None:
     """Return an entry as it counts: a hollow directory is one only where the other side has one."""
     if entry is not None and entry.kind == "h":
@@ -193,8 +203,12 @@ def _seen(entry: Entry | None, other: Entry | None) -> Entry | None:
     return entry
 
 
-def _all_paths(*trees: Tree) -> set[str]:
-    return set().union(*(tree.entries for tree in trees))
+def _all_paths(*trees: Tree) -> dict[str, None]:
+    # A dict, for its order: scans come sorted, and what is nearly sorted is sorted faster.
+    found: dict[str, None] = {}
+    for tree in trees:
+        found |= dict.fromkeys(tree.entries)
+    return found
 
 
 def _subtree(path: str, *trees: Tree) -> set[str]:
