@@ -188,6 +188,10 @@ class Agent:
         """End the dev process; return when it has."""
         return state_of(await self._ask("process", name=name, action="stop"))
 
+    async def signal(self, name: str, signal: str) -> None:
+        """Send a signal (`HUP`) to the dev process itself; nothing happens while none runs."""
+        await self._ask("process", name=name, action="signal", signal=signal)
+
     async def probe(self, **members: Any) -> Probed:
         """Ask a probe once: `http`, `tcp`, `exec` or `grpc` with its members, and `timeout` in seconds."""
         ok = await self._ask("probe", **members)
