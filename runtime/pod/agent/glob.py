@@ -7,6 +7,7 @@ bytes, so `?` is one byte of a letter.
 from __future__ import annotations
 
 import re
+from typing import Iterable
 
 SPECIAL = b"*?[\\"
 STAR, DEEP, DEEP_SLASH = "*", "**", "**/"
@@ -172,17 +173,27 @@ class Simulated:
         self._steps = [0] * 256
         self._loops = [0] * 256
         self._skips = 0
-        self._end = 1 << len(tokens)
-        for number, token in enumerate(tokens):
-            bit = 1 << number
-            for byte in range(256):
-                if isinstance(token, frozenset):
-                    self._steps[byte] |= bit if byte in token else 0
-                else:
-                    self._loops[byte] |= bit if byte != SLASH or token != STAR else 0
-                    self._steps[byte] |= bit if byte == SLASH and token == DEEP_SLASH else 0
-            if isinstance(token, str):
-                self._skips |= bit
+        self._gates = 0
+        bit = 1
+        for token in tokens:
+            if token == DEEP_SLASH:  # all of it or nothing: a gate, any bytes, a slash
+                self._gates |= bit
+                self._star(bit << 1, range(256))
+                self._steps[SLASH] |= bit << 2
+                bit <<= 3
+            elif isinstance(token, frozenset):
+                for byte in token:
+                    self._steps[byte] |= bit
+                bit <<= 1
+            else:
+                self._star(bit, [byte for byte in range(256) if byte != SLASH or token == DEEP])
+                bit <<= 1
+        self._end = bit
+
+    def _star(self, bit: int, allowed: Iterable[int]) -> None:
+        self._skips |= bit
+        for byte in allowed:
+            self._loops[byte] |= bit
 
     def match(self, subject: bytes) -> bool:
         """Tell whether the whole subject matches."""
@@ -195,7 +206,8 @@ class Simulated:
 
     def _closed(self, states: int) -> int:
         while True:
-            more = states | (states & self._skips) << 1
+            gates = states & self._gates
+            more = states | (states & self._skips) << 1 | gates << 1 | gates << 3
             if more == states:
                 return states
             states = more

@@ -19,7 +19,7 @@ from devcfg.runtime.pod.agent import frames
 from devcfg.runtime.pod.agent.frames import Decoder, Frame
 
 POD = Path(__file__).resolve().parents[3] / "runtime" / "pod"
-SECONDS = 15.0  # patience on a loaded machine; nothing waits this long when it works
+SECONDS = 60.0  # patience on a loaded machine; nothing waits this long when it works
 SERVING = """
 import os, sys, time
 from agent.outbox import Outbox

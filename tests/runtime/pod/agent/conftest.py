@@ -1,118 +1,124 @@
-"""The agent as a process, spoken to in raw frames, in an address space that ends."""
+"""Two roots and the steps between them, as the engine takes them."""
 
-from __future__ import annotations
-
-import contextlib
 import json
 import os
-import resource
-import select
-import subprocess
-import sys
-import time
+import traceback
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from devcfg.runtime.pod.agent import frames
-from devcfg.runtime.pod.agent.frames import Decoder, Frame
-
-POD = Path(__file__).resolve().parents[4] / "runtime" / "pod"
-SECONDS = 60.0
-SPACE = 768 * 1024 * 1024
-"""Bytes of address space; the threads' stacks and arenas take most of it, so a listing that piles up does not fit."""
+from devcfg.runtime.pod.agent import paths
+from devcfg.runtime.pod.agent.chunks import digest
+from devcfg.runtime.pod.agent.entries import DIRECTORY, FILE, LINK, Change, Entry, Stat, Wanted, stat_from
+from devcfg.runtime.pod.agent.root import Root
 
 
-class RawAgent:
-    """One `python3 -m agent`, and what it said."""
+class Sides:
+    """A local and a far root, and what brings single paths from one to the other."""
 
-    def __init__(self, state: Path) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-S", "-m", "agent", str(state)],
-            env={**os.environ, "PYTHONPATH": str(POD)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (SPACE, SPACE)),
-        )
-        self._decoder = Decoder(frames.FROM_AGENT)
-        self.heard: list[Frame] = []
+    def __init__(self, base: Path, **far):
+        (base / "local").mkdir()
+        (base / "far").mkdir()
+        self.base = base
+        self.local = Root(str(base / "local"), hidden=paths.HIDDEN)
+        self.far = Root(str(base / "far"), **far)
 
-    def say(self, *sent: Frame | bytes) -> bool:
-        """Write, and read whatever comes meanwhile; False when the agent takes no more."""
-        data = memoryview(b"".join(one if isinstance(one, bytes) else one.encode() for one in sent))
-        stdin = self.process.stdin.fileno()
-        os.set_blocking(stdin, False)
-        while data:
-            _, writable, _ = select.select([], [stdin], [], 0.001)
-            try:
-                if writable:
-                    data = data[os.write(stdin, data) :]
-            except BrokenPipeError:
-                return False
-            self._read(0)
-        return True
+    def send(self, path: str, *, base=None):
+        """Stage a local file on the far side; return its entry."""
+        digested = self.local.digest([path], {})[path]
+        wanted = Wanted(path, digested.digest, digested.stat, *(base or (None, None)))
+        (staged,) = self.far.stage(self.local.records([wanted]))
+        assert staged == (path, digested.digest, "")
+        return Entry(FILE, digested.digest, bool(os.stat(self.base / "local" / path).st_mode & 0o111))
 
-    def hello(self) -> None:
-        self.say(Frame(frames.HELLO, 0, 0, b'{"protocol":1,"oldest":1,"side":"client"}'))
+    def write(self, path: str, content: bytes, side: str = "local") -> Path:
+        """Write a file, whatever is missing above it too."""
+        full = self.base / side / path
+        full.parent.mkdir(parents=True, exist_ok=True)
+        full.write_bytes(content)
+        return full
 
-    def request(self, stream: int, verb: str, flags: int = 0, **members: Any) -> None:
-        self.say(Frame(frames.REQUEST, flags, stream, json.dumps({"verb": verb, **members}).encode()))
+    def there(self, path: str, side: str = "far"):
+        """Return entry and stat of what is at a path now, as a scan and a digest would say it."""
+        full = self.base / side / path
+        root = self.far if side == "far" else self.local
+        try:
+            found = os.lstat(full)
+        except OSError:
+            return None, None
+        if full.is_symlink():
+            return Entry(LINK, os.readlink(full), False), stat_from(found)
+        if full.is_dir():
+            return Entry(DIRECTORY, "", False), stat_from(found)
+        digested = root.digest([path], {})[path]
+        return Entry(FILE, digested.digest, bool(found.st_mode & 0o111)), digested.stat
 
-    def hear(self, kind: int, stream: int = 0) -> Frame:
-        """Return the first frame of a kind and stream, now or later."""
-        deadline = time.monotonic() + SECONDS
-        while True:
-            for frame in self.heard:
-                if frame.kind == kind and frame.stream == stream:
-                    self.heard.remove(frame)
-                    return frame
-            if not self._read(0.05) and self.process.poll() is not None:
-                pytest.fail(f"the agent ended: {self.process.stderr.read().decode()}")
-            assert time.monotonic() < deadline, f"no frame {kind} on {stream}"
+    def change(self, path: str, new, mtime_ns: int = 5) -> Change:
+        """Return the change from what is on the far side now."""
+        old, stat = self.there(path)
+        return Change(path, old, stat, new, mtime_ns)
 
-    def ask(self, stream: int, verb: str, **members: Any) -> dict[str, Any]:
-        self.request(stream, verb, **members)
-        return json.loads(self.hear(frames.REPLY, stream).payload)
+    def apply(self, *changes: Change):
+        """Apply on the far side; return the results in words."""
+        return [outcome.result for outcome in self.far.apply(changes)]
 
-    def _read(self, seconds: float) -> bool:
-        stdout = self.process.stdout.fileno()
-        if not select.select([stdout], [], [], seconds)[0]:
-            return False
-        data = os.read(stdout, 1 << 20)
-        self.heard.extend(self._decoder.feed(data))
-        return bool(data)
-
-    def end(self) -> tuple[int, str]:
-        """Close its input; return exit code and log."""
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        while self._read(0.01) or self.process.poll() is None:
-            continue
-        return self.process.wait(SECONDS), self.process.stderr.read().decode()
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            try:
-                pipe.close()
-            except BrokenPipeError:
-                continue
+    def leftovers(self, side: str = "far"):
+        """Return our temporary names that are left anywhere, the empty stage directory aside."""
+        found = []
+        for folder, folders, files in os.walk(self.base / side):
+            found += [os.path.join(folder, name) for name in folders + files if name.startswith(paths.TEMP)]
+            if paths.STAGE in folder:
+                found += [os.path.join(folder, name) for name in files]
+        return [name for name in found if not name.endswith(paths.STAGE)]
 
 
 @pytest.fixture
-def agents(tmp_path):
-    """Start agents on one state directory; whatever is left is killed."""
-    started = []
+def sides(tmp_path):
+    """Two empty roots."""
+    made = Sides(tmp_path)
+    yield made
+    made.local.close()
+    made.far.close()
 
-    def start(*, greet: bool = True) -> RawAgent:
-        started.append(RawAgent(tmp_path / "state"))
-        if greet:
-            started[-1].hello()
-        return started[-1]
 
-    yield start
-    for one in started:
-        one.kill()
+def in_child(work, before=lambda: None):
+    """Run `work` in a forked child and return what it returned, by JSON; None when it died on the way."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(reader)
+            before()
+            answer = json.dumps(work())
+        except BaseException:
+            answer = json.dumps(traceback.format_exc())
+        os.write(writer, answer.encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        answer = pipe.read()
+    os.waitpid(pid, 0)
+    return json.loads(answer) if answer else None
+
+
+@pytest.fixture
+def as_nobody(tmp_path):
+    """Run work as a user that permissions bind, in a child."""
+    for folder in [tmp_path, *tmp_path.parents][:4]:
+        if str(folder) not in ("/", "/tmp"):
+            os.chmod(folder, 0o755)
+
+    def drop():
+        if os.geteuid() == 0:
+            os.setgid(65534)
+            os.setuid(65534)
+
+    return lambda work: in_child(work, drop)
+
+
+def digest_entry(content: bytes, *, executable: bool = False) -> Entry:
+    """Return the entry of a small file."""
+    return Entry(FILE, digest(content), executable)
+
+
+NOWHERE = Stat(0, 0, 0, 0)
