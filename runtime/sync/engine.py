@@ -133,6 +133,12 @@ class Engine:
                 await self._gather()
                 await self._work()
 
+    async def turn(self) -> None:
+        """Take what was hinted, and do what follows from it."""
+        async with self._turn:
+            await self._gather()
+            await self._work()
+
     async def flush(self) -> tuple[Conflict, ...]:
         """Return when both sides agree on all that was there when this was called; the conflicts are what is left."""
         async with self._turn:
