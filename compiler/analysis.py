@@ -34,7 +34,7 @@ def analyse(parsed: Parsed, manifests: tuple[Manifest, ...], services: tuple[str
     for name in names:
         check_service(name, config.services[name], findings)
     bindings = bind(config, manifests, names, findings)
-    beside = Beside(manifests)
+    beside = Beside(manifests, config.namespace or "")
     for binding in bindings:
         check_binding(config.services[binding.service], binding, findings)
         beside.check(binding, findings)
