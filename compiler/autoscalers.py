@@ -16,6 +16,7 @@ class Beside:
     def __init__(self, base: tuple[Manifest, ...], namespace: str) -> None:
         self._namespace = namespace
         """What objects get that have none."""
+        base = tuple(sorted(base, key=lambda one: (one.kind, one.namespace, one.name)))
         self._scalers = [one for one in base if (one.group, one.kind) == ("autoscaling", "HorizontalPodAutoscaler")]
         self._keda = [one for one in base if (one.group, one.kind) == ("keda.sh", "ScaledObject")]
         self._budgets = [one for one in base if (one.group, one.kind) == ("policy", "PodDisruptionBudget")]

@@ -160,7 +160,7 @@ def _path(pointer: Pointer) -> str:
 
 def _patch(one: ObjectPatch, services: tuple[str, ...]) -> str:
     """Write one operation a line in JSON style, each run of them under the config field it comes from."""
-    operations = tuple(step for step in one.patch.operations if step.role is not Role.GUARD)
+    operations = tuple(step for step in one.patch.operations if step.role not in (Role.GUARD, Role.FRAME))
     user = tuple(step for step in operations if _is_users(step, services))
     own = operations[: len(operations) - len(user)]
     first_change = next((at for at, step in enumerate(own) if step.op is not Op.TEST), len(own))

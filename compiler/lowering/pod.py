@@ -35,8 +35,8 @@ def lower_annotations(bounds: tuple[Bound, ...], digest: str) -> tuple[Operation
     if witness.peek(path) is None:
         if witness.peek(path.parent) is None:
             steps += [
-                Operation(Op.TEST, path.parent, None, "", Role.GUARD),
-                Operation(Op.ADD, path.parent, {}, "", Role.GUARD),
+                Operation(Op.TEST, path.parent, None, "", Role.FRAME),
+                Operation(Op.ADD, path.parent, {}, "", Role.FRAME),
             ]
         else:
             steps.append(Operation(Op.TEST, path, None, "", Role.GUARD))
