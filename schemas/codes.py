@@ -289,6 +289,11 @@ _RULES = {
         "The base mounts a volume where dev mode wants one, and one of them would hide the other. Choose another "
         "target.",
     ),
+    "name-conflict": Code(
+        "a name of the base that dev mode gives too",
+        "A volume or container of the base has a name that dev mode gives to one of its own. `kubectl apply` would "
+        "merge the two without a word. Give it another name in the base.",
+    ),
     "nested-target": Code(
         "a sync target inside another",
         "Two sync targets of a service lie one inside the other, so that a change below both would travel twice. Sync "
