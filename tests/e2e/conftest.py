@@ -56,10 +56,11 @@ class DevContainer:
     space: Space
     pod: str
     service: str
+    container: str
 
     def exec(self, *words: str, code: int | None = 0) -> str:
         """Run words in the container and return what they print."""
-        return self.space.kubectl("exec", self.pod, "-c", self.service, "--", *words, code=code).stdout
+        return self.space.kubectl("exec", self.pod, "-c", self.container, "--", *words, code=code).stdout
 
     def busybox(self, *words: str) -> str:
         """Run an applet of the busybox that dev mode brings along."""
@@ -75,7 +76,7 @@ class DevContainer:
         Some versions of containerd now and then give a quick command no standard input at all: tar fails then.
         """
         packed = subprocess.run(["tar", "-C", directory, "-c", "."], check=True, capture_output=True).stdout
-        words = ("-n", self.space.name, "exec", "-i", self.pod, "-c", self.service, "--", BUSYBOX, "tar", "-x")
+        words = ("-n", self.space.name, "exec", "-i", self.pod, "-c", self.container, "--", BUSYBOX, "tar", "-x")
         eventually(
             lambda: not subprocess.run(["kubectl", *words, "-C", "/src"], input=packed, capture_output=True).returncode,
             f"the source in {self.pod}",
@@ -88,7 +89,7 @@ class DevContainer:
     @property
     def state(self) -> str:
         """The supervisor's state; empty while the container cannot be asked."""
-        asked = ("exec", self.pod, "-c", self.service, "--", BUSYBOX, "cat", f"/devcfg/run/{self.service}/state")
+        asked = ("exec", self.pod, "-c", self.container, "--", BUSYBOX, "cat", f"/devcfg/run/{self.service}/state")
         done = subprocess.run(["kubectl", "-n", self.space.name, *asked], capture_output=True, text=True)
         return done.stdout.strip()
 
@@ -100,13 +101,13 @@ class DevContainer:
     @property
     def log(self) -> str:
         """What the container of now has logged."""
-        return self.space.kubectl("logs", self.pod, "-c", self.service).stdout
+        return self.space.kubectl("logs", self.pod, "-c", self.container).stdout
 
     @property
     def restarts(self) -> int:
         """How often the kubelet restarted the container."""
         statuses = self.space.get("pod", self.pod)["status"]["containerStatuses"]
-        return next(one["restartCount"] for one in statuses if one["name"] == self.service)
+        return next(one["restartCount"] for one in statuses if one["name"] == self.container)
 
     def until(self, wanted: str) -> str:
         """Wait until the state without its generation begins with `wanted`; return the whole state."""
@@ -158,20 +159,25 @@ class Space:
         for one in workloads:
             self.kubectl("rollout", "status", one, f"--timeout={PATIENCE:g}s")
 
-    def dev_container(self, service: str, selector: str | None = None) -> DevContainer:
-        """Return the running dev container of a service, once its supervisor says what it is at."""
+    def dev_container(self, service: str, *, container: str | None = None, selector: str | None = None) -> DevContainer:
+        """Return the running dev container of a service, once its supervisor says what it is at.
+
+        Unless said otherwise, container and label are named like the service, as in the bookstore.
+        """
+        name = container or service
+        label = f"app={service}" if selector is None else selector
 
         def look() -> str:
-            for pod in self.get("pods", "-l", selector or f"app={service}")["items"]:
+            for pod in self.get("pods", "-l", label)["items"]:
                 meta, status = pod["metadata"], pod.get("status", {})
                 ours = "devcfg.dev/plan" in meta.get("annotations", {}) and "deletionTimestamp" not in meta
                 for one in status.get("containerStatuses", []) if ours else []:
-                    if one["name"] == service and "running" in one["state"]:
+                    if one["name"] == name and "running" in one["state"]:
                         return meta["name"]
             return ""
 
         pod = eventually(look, f"a dev pod of {service}", lambda: self.kubectl("describe", "pods").stdout)
-        found = DevContainer(self, pod, service)
+        found = DevContainer(self, pod, service, name)
         eventually(lambda: found.state, f"a supervisor in {pod}", lambda: found.log)
         return found
 
@@ -220,6 +226,15 @@ class Spaces:
 
     run: str = field(default_factory=lambda: secrets.token_hex(3))
     made: list[str] = field(default_factory=list)
+
+    @property
+    def label(self) -> dict[str, str]:
+        """What everything of this run carries."""
+        return {LABEL: self.run}
+
+    def kubectl(self, *words: str, stdin: str = "") -> None:
+        """Run stock kubectl on what has no namespace."""
+        run("kubectl", *words, stdin=stdin)
 
     def make(self, purpose: str, *labels: str) -> Space:
         """Make a labelled namespace."""
