@@ -5,7 +5,7 @@ from __future__ import annotations
 from devcfg.compiler.binder import kind_of
 from devcfg.compiler.findings import Findings
 from devcfg.schemas.blocks import Resources, SyncRule
-from devcfg.schemas.config import Service
+from devcfg.schemas.config import Images, Service
 from devcfg.schemas.diagnostic import Note, Severity
 from devcfg.schemas.naming import (
     PLAN_ANNOTATION,
@@ -44,11 +44,20 @@ def check_service(name: str, service: Service, findings: Findings) -> None:
         value = getattr(service, member)
         values = value.items() if isinstance(value, dict) else [("", value)]
         for key, text in values:
-            if isinstance(text, str) and "${" in text:
+            if "${" in str(text):
                 place = (*at, member, key) if key else (*at, member)
                 _lint_flux(place, findings)
+    if service.resources is not None and "${" in repr(service.resources.dump()):
+        _lint_flux((*at, "resources"), findings)
     if "${" in repr(service.patches):
         _lint_flux((*at, "patches"), findings)
+
+
+def check_images(images: Images, findings: Findings) -> None:
+    """Check the mirrors, which become a part of every image."""
+    for prefix, mirror in images.rewrite.items():
+        if "${" in mirror:
+            _lint_flux(("images", "rewrite", prefix), findings)
 
 
 def check_binding(service: Service, binding: Binding, findings: Findings) -> None:
