@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from devcfg.compiler.binder import kind_of
 from devcfg.compiler.findings import Findings
-from devcfg.compiler.prover import labels_of, selects
+from devcfg.compiler.prover import labels_of, selector_of, selects
+from devcfg.compiler.shapes import SCALER, misshapen
 from devcfg.schemas.diagnostic import Note, Severity
 from devcfg.schemas.manifest import Manifest
 from devcfg.schemas.plan import Binding
+
+SCALERS = (("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject"))
 
 
 class Beside:
@@ -17,8 +20,10 @@ class Beside:
         self._namespace = namespace
         """What objects get that have none."""
         base = tuple(sorted(base, key=lambda one: (one.kind, one.namespace, one.name)))
-        self._scalers = [one for one in base if (one.group, one.kind) == ("autoscaling", "HorizontalPodAutoscaler")]
-        self._keda = [one for one in base if (one.group, one.kind) == ("keda.sh", "ScaledObject")]
+        # What is not shaped like an autoscaler scales nothing: the API server refuses it.
+        scalers = [one for one in base if (one.group, one.kind) in SCALERS and not misshapen(one.object, SCALER)]
+        self._scalers = [one for one in scalers if one.kind == "HorizontalPodAutoscaler"]
+        self._keda = [one for one in scalers if one.kind == "ScaledObject"]
         self._budgets = [one for one in base if (one.group, one.kind) == ("policy", "PodDisruptionBudget")]
 
     def autoscalers(self, binding: Binding) -> tuple[Manifest, ...]:
@@ -46,8 +51,8 @@ class Beside:
                 )
         labels = labels_of(binding.manifest.object, binding.template)
         for one in self._budgets:
-            selector = (one.object.get("spec") or {}).get("selector")
-            if isinstance(selector, dict) and self._is_near(one, binding.manifest) and selects(selector, labels):
+            selector = selector_of(one)
+            if selector is not None and self._is_near(one, binding.manifest) and selects(selector, labels):
                 findings.add(
                     "disruption-budget",
                     at,

@@ -231,6 +231,11 @@ _BINDING = {
         "It is not known where this kind keeps its pod template, or there are no containers at the given place. Say "
         "where with `podTemplate: /spec/template`, a JSON Pointer.",
     ),
+    "wrong-shape": Code(
+        "a workload of another shape",
+        "A place of the workload in the base holds something else than Kubernetes has there, such as a text for a "
+        "list. The API server would refuse it, too.",
+    ),
     "same-container": Code(
         "two services for one container",
         "Two services are bound to the same container of the same workload, and only one process can have it. Give "
