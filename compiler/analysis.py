@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from devcfg.compiler.autoscalers import Beside
 from devcfg.compiler.binder import bind
-from devcfg.compiler.checks import check_binding, check_service
+from devcfg.compiler.checks import check_binding, check_images, check_service
 from devcfg.compiler.findings import Findings
 from devcfg.compiler.parser import Parsed
 from devcfg.schemas.config import DevConfig
@@ -31,10 +31,11 @@ def analyse(parsed: Parsed, manifests: tuple[Manifest, ...], services: tuple[str
     """Bind the selected services and check the rules. Raises `ConfigError` with every diagnostic."""
     config, findings = parsed.config, Findings(parsed.document, parsed.file)
     names = selected(config, services)
+    check_images(config.images, findings)
     for name in names:
         check_service(name, config.services[name], findings)
     bindings = bind(config, manifests, names, findings)
-    beside = Beside(manifests)
+    beside = Beside(manifests, config.namespace or "")
     for binding in bindings:
         check_binding(config.services[binding.service], binding, findings)
         beside.check(binding, findings)

@@ -5,9 +5,16 @@ from __future__ import annotations
 from devcfg.compiler.binder import kind_of
 from devcfg.compiler.findings import Findings
 from devcfg.schemas.blocks import Resources, SyncRule
-from devcfg.schemas.config import Service
+from devcfg.schemas.config import Images, Service
 from devcfg.schemas.diagnostic import Note, Severity
-from devcfg.schemas.naming import PLAN_ANNOTATION, ROOT
+from devcfg.schemas.naming import (
+    PLAN_ANNOTATION,
+    ROOT,
+    SEED_CONTAINER,
+    SHARED_VOLUME,
+    SOURCE_VOLUME,
+    TOOLS_CONTAINER,
+)
 from devcfg.schemas.patch import Json
 from devcfg.schemas.plan import Binding
 from devcfg.schemas.quantity import amount_of
@@ -37,11 +44,20 @@ def check_service(name: str, service: Service, findings: Findings) -> None:
         value = getattr(service, member)
         values = value.items() if isinstance(value, dict) else [("", value)]
         for key, text in values:
-            if isinstance(text, str) and "${" in text:
+            if "${" in str(text):
                 place = (*at, member, key) if key else (*at, member)
                 _lint_flux(place, findings)
+    if service.resources is not None and "${" in repr(service.resources.dump()):
+        _lint_flux((*at, "resources"), findings)
     if "${" in repr(service.patches):
         _lint_flux((*at, "patches"), findings)
+
+
+def check_images(images: Images, findings: Findings) -> None:
+    """Check the mirrors, which become a part of every image."""
+    for prefix, mirror in images.rewrite.items():
+        if "${" in mirror:
+            _lint_flux(("images", "rewrite", prefix), findings)
 
 
 def check_binding(service: Service, binding: Binding, findings: Findings) -> None:
@@ -51,6 +67,7 @@ def check_binding(service: Service, binding: Binding, findings: Findings) -> Non
     note = (Note(f"{binding.target.label} is here", binding.manifest.file, binding.manifest.line),)
     _check_fresh(binding, at, note, findings)
     _check_mounts(service, container, at, note, findings)
+    _check_names(binding, pod, at, note, findings)
     _check_user(service, container, pod, at, note, findings)
     _check_env(service, container, at, note, findings)
     _check_kind(service, binding, at, note, findings)
@@ -130,6 +147,24 @@ def _check_mounts(service: Service, container: Json, at: Place, note: tuple[Note
     if ROOT in taken:
         message, hint = f"the base mounts a volume at `{ROOT}`, which is ours", "mount it elsewhere in the base"
         findings.add("mount-conflict", at, message, hint=hint, notes=note, key=True)
+
+
+def _check_names(binding: Binding, pod: Json, at: Place, note: tuple[Note, ...], findings: Findings) -> None:
+    """`kubectl apply` merges what has one name, without a word: a second volume of that name would be lost."""
+    ours = {
+        "volumes": ("volume", (SHARED_VOLUME, SOURCE_VOLUME), f"{SHARED_VOLUME}-{binding.service}-"),
+        "initContainers": ("init container", (TOOLS_CONTAINER,), SEED_CONTAINER),
+        "containers": ("container", (TOOLS_CONTAINER,), SEED_CONTAINER),
+    }
+    taken = [
+        f"{word} `{name}`"
+        for member, (word, names, prefix) in ours.items()
+        for name in (str(one.get("name", "")) for one in pod.get(member) or [])
+        if name in names or name.startswith(prefix)
+    ]
+    if taken:
+        message = f"the base has {', '.join(taken)}: dev mode gives this name to one of its own"
+        findings.add("name-conflict", at, message, hint="name it otherwise in the base", notes=note, key=True)
 
 
 def _check_user(

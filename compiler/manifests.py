@@ -128,6 +128,13 @@ class _Sorter:
                 hint = "`generateName` is not enough: kustomize cannot build such an object either"
             self._complain(code, f"`{field}` {found}", start, number, hint)
             return False
+        namespace = document["metadata"].get("namespace")
+        if not isinstance(namespace, str | None):
+            found = _kind_of(namespace)
+            self._complain(
+                "no-name", f"`metadata.namespace` must be a text in this object, found {found}", start, number
+            )
+            return False
         return self._is_named_well(document, start, number)
 
     def _is_named_well(self, document: dict[str, Json], start: tuple[int, int], number: int) -> bool:
@@ -138,7 +145,7 @@ class _Sorter:
             ("kind", kind, _KIND.fullmatch(kind) is not None),
             ("apiVersion", version, _VERSION.fullmatch(version) is not None),
             ("metadata.name", metadata["name"], _is_name(metadata["name"])),
-            ("metadata.namespace", namespace, not isinstance(namespace, str) or not namespace or _is_name(namespace)),
+            ("metadata.namespace", namespace, not namespace or _is_name(namespace)),
         ):
             if not is_fine:
                 message = f"`{field}` must be a name in this object, found {_kind_of(value)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devcfg.compiler.analysis import analyse
-from devcfg.compiler.autoscalers import Beside
+from devcfg.compiler.autoscalers import Beside, is_scalable
 from devcfg.compiler.binder import kind_of
 from devcfg.compiler.canonical import config_digest, plan_digest
 from devcfg.compiler.findings import Findings
@@ -16,6 +16,7 @@ from devcfg.compiler.lowering.pod import (
     config_map,
     lower_annotations,
     lower_autoscaler,
+    lower_bystander,
     lower_pod,
     lower_replicas,
     lower_strategy,
@@ -83,12 +84,11 @@ def _compile_workload(
     for bound in bounds:
         own = sum((lower(bound) for lower in LOWERINGS), Fragment())
         operations += own.operations
-        operations += append_all(witness, bound.at / "volumeMounts", own.mounts, exact=True, key="mountPath")
+        operations += append_all(witness, bound.at / "volumeMounts", own.mounts, exact=True)
         shared += own
     operations += lower_pod(bounds, shared, kind)
     operations += lower_replicas(bounds, kind)
-    strategy, consulted = lower_strategy(bounds, kind, shared.claims, base)
-    operations += strategy
+    operations += lower_strategy(bounds, kind, shared.claims)
     operations = merge(witness.tests(), operations)
     user, security = _lower_user_patches(bounds, operations, findings)
     operations += user
@@ -103,11 +103,15 @@ def _compile_workload(
             ObjectPatch(one, Patch(one.target, lower_autoscaler(Witness(one.object), wanted, source)))
             for one in beside.autoscalers(first)
         ),
+        bystanders=tuple(
+            ObjectPatch(one, Patch(one.target, lower_bystander(Witness(one.object))))
+            for one in beside.bystanders(first)
+        ),
+        scaled=is_scalable(first),
         additions=(config_map(bounds[0], supervisor), *shared.claims),
         digest=digest,
         removes=tuple(removed(manifest.object, after)),
         security=security,
-        consulted=consulted,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from devcfg.compiler.shapes import SELECTOR, misshapen
 from devcfg.schemas.manifest import Manifest
 from devcfg.schemas.patch import Json, Op, Operation, Pointer, Role, same
 
@@ -36,14 +37,18 @@ def removed(before: Json, after: Json, at: Pointer = Pointer()) -> Iterator[Poin
             elif old is not None:
                 yield at / key
     elif isinstance(before, list) and isinstance(after, list):
-        names = {one["name"]: one for one in after if isinstance(one, dict) and "name" in one}
+        names = {one["name"]: one for one in after if _is_named(one)}
         for index, old in enumerate(before):
-            if not isinstance(old, dict) or "name" not in old:
+            if not _is_named(old):
                 continue
             if old["name"] in names:
                 yield from removed(old, names[old["name"]], at / index)
             else:
                 yield at / index
+
+
+def _is_named(element: Json) -> bool:
+    return isinstance(element, dict) and isinstance(element.get("name"), str)
 
 
 def undeclared(before: Json, after: Json, allowed: tuple[Pointer, ...]) -> tuple[Pointer, ...]:
@@ -114,21 +119,20 @@ def lost_selectors(
         one
         for one in base
         if (not one.namespace or not namespace or one.namespace == namespace)
-        and (selector := _selector(one)) is not None
+        and (selector := selector_of(one)) is not None
         and selects(selector, before) != selects(selector, after)
     )
 
 
-def _selector(manifest: Manifest) -> Json:
+def selector_of(manifest: Manifest) -> dict[str, Json] | None:
+    """Return the selector by which an object takes pods; None where it has none, or one that nothing can select by."""
     spec = manifest.object.get("spec")
     if not isinstance(spec, dict):
         return None
-    if manifest.kind == "NetworkPolicy":
-        return spec.get("podSelector")
-    found = spec.get("selector")
+    found = spec.get("podSelector" if manifest.kind == "NetworkPolicy" else "selector")
     if manifest.kind in ("Service", "ReplicationController"):
-        return {"matchLabels": found} if found else None
-    return found if isinstance(found, dict) else None
+        found = {"matchLabels": found} if found else None
+    return found if isinstance(found, dict) and misshapen(found, SELECTOR) is None else None
 
 
 def selects(selector: dict[str, Json], labels: dict[str, str]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from devcfg.overlays.jsonpatch import leaves, render_array
 from devcfg.schemas.errors import PatchError
-from devcfg.schemas.patch import Json, Op, Operation, Pointer, apply_operation, lookup
+from devcfg.schemas.patch import Json, Op, Operation, Pointer, Role, apply_operation, lookup
 from devcfg.schemas.plan import ObjectPatch
 from devcfg.schemas.quantity import is_quantity
 
@@ -21,7 +21,7 @@ def invert(document: Json, operations: tuple[Operation, ...]) -> tuple[Operation
     undone: list[tuple[Pointer, tuple[Operation, ...]]] = []
     for step in operations:
         after = apply_operation(document, step)
-        if step.op is not Op.TEST:
+        if step.op is not Op.TEST and step.role is not Role.FRAME:
             path = _landed(document, step.path)
             undo = _undo(document, step, path)
             if undone and undone[-1][0] == path:

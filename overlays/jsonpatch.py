@@ -16,6 +16,8 @@ def live_operations(one: ObjectPatch) -> tuple[Operation, ...]:
 
 
 def _live(step: Operation) -> tuple[Operation, ...]:
+    if step.role is Role.FRAME:
+        return ()
     if step.role is not Role.PRISTINE:
         return (step,)
     return tuple(Operation(step.op, at, leaf, step.source, Role.ASSUME) for at, leaf in leaves(step.path, step.value))

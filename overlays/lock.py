@@ -143,10 +143,6 @@ def _label(one: Manifest) -> str:
 
 
 def _objects(plan: Plan) -> tuple[Manifest, ...]:
-    """Return what the plan depends on, each object once: what it patches, and what it only looked at."""
-    found = [
-        manifest
-        for workload in plan.workloads
-        for manifest in (*(one.manifest for one in workload.patched), *workload.consulted)
-    ]
+    """Return what the plan depends on, each object once: what it patches, and the scalers that must leave it alone."""
+    found = [one.manifest for workload in plan.workloads for one in (*workload.patched, *workload.bystanders)]
     return tuple({id(one): one for one in found}.values())

@@ -16,6 +16,8 @@ from devcfg.runtime.workspace import reason
 from devcfg.schemas.errors import DevcfgError, OverwriteError
 
 SHOWN = 5
+MOST = 16 * 1024 * 1024
+"""Bytes that are read of a file: nothing that we generate is larger, and a lock may come from anybody."""
 
 
 class Standing(Enum):
@@ -116,7 +118,7 @@ def _read(folder: str, path: str) -> str | None:
         return None
     try:
         with open(full, "rb") as file:
-            return file.read().decode("utf-8", "surrogateescape")
+            return file.read(MOST).decode("utf-8", "surrogateescape")
     except OSError as error:
         raise DevcfgError(f"`{full}` cannot be read: {reason(error)}") from error
 

@@ -231,6 +231,11 @@ _BINDING = {
         "It is not known where this kind keeps its pod template, or there are no containers at the given place. Say "
         "where with `podTemplate: /spec/template`, a JSON Pointer.",
     ),
+    "wrong-shape": Code(
+        "a workload of another shape",
+        "A place of the workload in the base holds something else than Kubernetes has there, such as a text for a "
+        "list. The API server would refuse it, too.",
+    ),
     "same-container": Code(
         "two services for one container",
         "Two services are bound to the same container of the same workload, and only one process can have it. Give "
@@ -288,6 +293,11 @@ _RULES = {
         "a mount over a mount of the base",
         "The base mounts a volume where dev mode wants one, and one of them would hide the other. Choose another "
         "target.",
+    ),
+    "name-conflict": Code(
+        "a name of the base that dev mode gives too",
+        "A volume or container of the base has a name that dev mode gives to one of its own. `kubectl apply` would "
+        "merge the two without a word. Give it another name in the base.",
     ),
     "nested-target": Code(
         "a sync target inside another",

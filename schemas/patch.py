@@ -73,6 +73,8 @@ class Role(Enum):
     leaf, and absence not at all."""
     GUARD = "guard"
     """Done by the guard component where kustomize builds; by these operations elsewhere."""
+    FRAME = "frame"
+    """Done by the guard component, too; on a live object it is there already, as the API server puts it there."""
     CHANGE = "change"
     """What the dev config asks for."""
 

@@ -118,13 +118,13 @@ def _merge(document: Json, patch: dict[str, Json], at: Pointer, source: str) -> 
         deeper = isinstance(value, dict) and isinstance(found, dict)
         if not deeper and not same(found, value):
             _refuse_identity(path)
-        if isinstance(value, dict) and isinstance(found, dict):
+        if value and deeper:
             steps += _merge(found, value, path, source)
             continue
         steps += assume_value(found, path, source)
         if value is None and found is not None:
             steps.append(Operation(Op.REMOVE, path, None, source))
-        elif not same(found, value):
+        elif not deeper and not same(found, value):
             steps.append(Operation(Op.ADD, path, _without_nulls(value), source))
     return steps
 

@@ -7,7 +7,17 @@ from devcfg.compiler.lowering.fragment import Bound, Element, Fragment
 from devcfg.compiler.lowering.image import mirrored
 from devcfg.compiler.lowering.security import init_security
 from devcfg.schemas.blocks import Persist
-from devcfg.schemas.naming import BUSYBOX, ROOT, SHARED_VOLUME, WORKLOAD_LABEL, claim_name, fit, seed_mark, volume_name
+from devcfg.schemas.naming import (
+    BUSYBOX,
+    ROOT,
+    SEED_CONTAINER,
+    SHARED_VOLUME,
+    WORKLOAD_LABEL,
+    claim_name,
+    fit,
+    seed_mark,
+    volume_name,
+)
 from devcfg.schemas.patch import Json, Role
 
 SEED_SCRIPT = (
@@ -63,7 +73,7 @@ def _seed(bound: Bound) -> tuple[Element, ...]:
         words += [rule.target, place, seed_mark(bound.name, rule.target)]
         mounts.append({"name": volume_name(bound.name, rule.target), "mountPath": place})
     container: Json = {
-        "name": fit(f"devcfg-seed-{bound.name}", 63),
+        "name": fit(SEED_CONTAINER + bound.name, 63),
         "image": mirrored(image, bound.images) if bound.service.image else image,
         "command": [BUSYBOX, "sh", "-c", SEED_SCRIPT, "seed", *words],
         "resources": SEED_RESOURCES,

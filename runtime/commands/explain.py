@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from devcfg.overlays.component import HEADER, NO_NAMESPACE
+from devcfg.overlays.component import HEADER, identity
 from devcfg.runtime import console
 from devcfg.runtime.places import field_of, line_of, operations_of, pointers_at
 from devcfg.runtime.project import Project, Sources, compile_project
@@ -185,9 +185,6 @@ def _explain_patch_line(sources: Sources, file: str, lines: list[str], line: int
         yield f"  {_about(file, text)}"
         return
     yield f"  {_deed(step)}"
-    if step == NO_NAMESPACE:
-        yield "  an assumption: what dev mode adds has no namespace either, so that all of it goes to the same one"
-        return
     heading = next((one[2:] for one in reversed(lines[:line]) if one.startswith("# ")), "")
     try:
         project: Project | None = compile_project(sources)
@@ -215,7 +212,7 @@ def _match(project: Project, file: str, step: Operation) -> tuple[ObjectPatch, O
         if workload.id != folder:
             continue
         for one in workload.patched:
-            for other in one.patch.operations:
+            for other in (*identity(one.patch), *one.patch.operations):
                 if other.to_json() == step.to_json():
                     return one, other
     return None

@@ -11,6 +11,10 @@ TESTS = st.lists(st.builds(Operation, st.just(Op.TEST), PATHS, st.integers(0, 2)
 ADDS = st.lists(st.builds(Operation, st.just(Op.ADD), PATHS, st.integers(0, 2)), max_size=5).map(tuple)
 
 
+DOCUMENT = {one: {two: {three: {} for three in "abc"} for two in "abc"} for one in "abc"}
+"""Has every one of the paths."""
+
+
 def add(path, value, source=""):
     return Operation(Op.ADD, Pointer.parse(path), value, source)
 
@@ -49,19 +53,19 @@ def test_above_below_and_at_a_written_place_are_collisions():
     written = {Pointer(("a", "b")): "services.web.env"}
 
     for path in ("/a", "/a/b", "/a/b/c"):
-        found = collision(written, (add(path, 1, "services.web.patches[0]"),))
+        found = collision(written, DOCUMENT, (add(path, 1, "services.web.patches[0]"),))
         assert (found.first, found.second) == ("services.web.env", "services.web.patches[0]")
     for path in ("/b", "/a/c", "/a/bb"):
-        assert collision(written, (add(path, 1, "services.web.patches[0]"),)) is None
+        assert collision(written, DOCUMENT, (add(path, 1, "services.web.patches[0]"),)) is None
 
 
 @given(PATHS, PATHS)
 def test_collisions_do_not_depend_on_who_came_first(one, other):
-    there = collision({one: "x"}, (Operation(Op.ADD, other, 1, "y"),))
-    back = collision({other: "y"}, (Operation(Op.ADD, one, 1, "x"),))
+    there = collision({one: "x"}, DOCUMENT, (Operation(Op.ADD, other, 1, "y"),))
+    back = collision({other: "y"}, DOCUMENT, (Operation(Op.ADD, one, 1, "x"),))
 
     assert (there is None) == (back is None)
 
 
 def test_a_test_of_the_user_collides_with_nothing():
-    assert collision({Pointer(("a",)): "x"}, (Operation(Op.TEST, Pointer(("a",)), 1, "y"),)) is None
+    assert collision({Pointer(("a",)): "x"}, {"a": 1}, (Operation(Op.TEST, Pointer(("a",)), 1, "y"),)) is None

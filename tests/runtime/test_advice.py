@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from devcfg.runtime.advice import apply_by_hand, take_back_by_hand
+from devcfg.runtime.advice import apply_by_hand, patch_by_hand, take_back_by_hand
 from devcfg.runtime.project import Sources, compile_project
 from devcfg.schemas.patch import Op, Operation, Pointer, apply_patch
 
@@ -39,7 +39,7 @@ def test_where_dev_mode_takes_nothing_away_there_is_nothing_to_say(web):
 def test_a_patch_of_an_autoscaler_is_the_one_of_the_plan(web):
     project = with_scaler(web)
     (scaler,) = project.plan.workloads[0].beside
-    words = shlex.split(commands(apply_by_hand(project))[-1])
+    words = shlex.split(commands(patch_by_hand(project, project.plan.workloads[0]))[-1])
     steps = [Operation(Op(one["op"]), Pointer.parse(one["path"]), one.get("value")) for one in json.loads(words[-1])]
 
     assert words[:6] == ["kubectl", "patch", "horizontalpodautoscaler/scaler", "--type", "json", "-p"]
@@ -51,7 +51,9 @@ def test_no_name_of_a_base_is_run_by_the_shell(web, name):
     if shutil.which("sh") is None:
         pytest.skip("there is no sh")
     project = with_scaler(web, name)
-    shown = commands((*apply_by_hand(project), *take_back_by_hand(project, project.plan.workloads[0])))
+    workload = project.plan.workloads[0]
+    lines = (*apply_by_hand(project), *patch_by_hand(project, workload), *take_back_by_hand(project, workload))
+    shown = commands(lines)
     program = 'kubectl() { printf "%s\\n" "$2$3"; }\ndevcfg() { :; }\n' + "\n".join(shown)
     done = subprocess.run(["sh", "-c", program], capture_output=True, text=True, timeout=60)
 
