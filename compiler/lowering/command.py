@@ -45,11 +45,13 @@ def supervisor_arguments(
     directory: str,
     home: str = "",
     seeds: Sequence[str] = (),
+    commands: bool = True,
     place: Callable[[str], str] = str,
 ) -> list[str]:
     """Return the supervisor's arguments: options first, then the words of each command behind their number.
 
-    `place` says where a path of the container is for whoever starts the supervisor.
+    `place` says where a path of the container is for whoever starts the supervisor. Without `commands` it idles, and
+    neither waits for source nor starts anything, until the session says what to run.
     """
     workdir = service.workdir or (service.sync[0].target if service.sync else None)
     words = [f"--dir={directory}"]
@@ -57,11 +59,12 @@ def supervisor_arguments(
         words.append(f"--workdir={place(workdir)}")
     if home:
         words.append(f"--home={home}")
-    words += [f"--wait={place(rule.target)}" for rule in service.sync]
+    if commands:
+        words += [f"--wait={place(rule.target)}" for rule in service.sync]
     words += [f"--seeded={mark}" for mark in seeds]
     words += [f"--stop-signal={service.reload.stop.signal}", f"--grace={seconds(service.reload.stop.grace)}"]
     for mode, argv in (("build", service.command.build), ("run", service.command.run)):
-        if argv:
+        if argv and commands:
             words += [f"--{mode}={len(argv)}", *map(sheltered, argv)]
     return words
 
