@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from hashlib import sha256
 from typing import Any
 
-from devcfg.schemas.errors import DevcfgError
+from devcfg.schemas.errors import DevcfgError, UsageError
 
 Answer = AsyncIterator[dict[str, Any]]
 Handler = Callable[[dict[str, Any]], Answer]
@@ -85,8 +85,8 @@ class Control:
             async for one in self._handler(_request(line)):
                 await _send(writer, one)
         except DevcfgError as error:
-            await _send(writer, {"error": error.message, "hint": error.hint})
-            await _send(writer, {"end": error.exit_code})
+            usage = isinstance(error, UsageError)
+            await _send(writer, {"error": error.message, "hint": error.hint, "usage": usage})
 
 
 def _request(line: bytes) -> dict[str, Any]:
@@ -123,7 +123,8 @@ def ask(project: str, verb: str, **members: Any) -> Iterator[dict[str, Any]]:
             for line in lines:
                 found = json.loads(line)
                 if "error" in found:
-                    raise DevcfgError(found["error"], hint=found.get("hint", ""))
+                    kind = UsageError if found.get("usage") else DevcfgError
+                    raise kind(found["error"], hint=found.get("hint", ""))
                 yield found
                 if "end" in found:
                     return

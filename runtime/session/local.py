@@ -31,7 +31,7 @@ PATIENCE = 15.0
 """Seconds that a supervisor may take to end beyond the grace of its process."""
 LOG_LIMIT = 8 * 1024 * 1024
 """Bytes of a log that the next session goes on with."""
-LOOK, LOOK_IDLE = 0.01, 0.1
+LOOK, LOOK_IDLE = 0.01, 0.05
 """Seconds between two looks at the log: while something is printed, and while nothing is."""
 _SHIM = """#!/bin/sh
 # Stands in for busybox where there is none: the machine's own programs.

@@ -17,7 +17,7 @@ from devcfg.runtime.session.container import Probe
 from devcfg.runtime.session.display import seconds
 from devcfg.runtime.session.events import BROUGHT, Event, Happening
 from devcfg.runtime.session.forward import Forward, Ports, parse_ports
-from devcfg.runtime.session.process import COMING, Process
+from devcfg.runtime.session.process import COMING, Process, repeats_an_event
 from devcfg.runtime.session.reload import Action, policy_of
 from devcfg.runtime.session.site import Site
 from devcfg.runtime.sync import events as sync
@@ -331,7 +331,8 @@ class Running:
 
     async def _follow_log(self) -> None:
         async for line in self.site.log():
-            self._hearer.log(self.name, line)
+            if not repeats_an_event(line):
+                self._hearer.log(self.name, line)
 
     def _say(self, what: Happening, *, remark: str = "", **members: Any) -> None:
         self._hearer.event(Event(time.time(), self.name, what, members, remark))

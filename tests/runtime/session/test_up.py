@@ -2,9 +2,11 @@
 
 import os
 import signal
+import socket
 import sys
 
 import pytest
+import yaml
 from tests.runtime.session.conftest import PYTHON, SERVER, alive, eventually
 
 MEMBERS = {
@@ -264,8 +266,6 @@ def test_the_readiness_probe_of_the_base_says_when_it_serves(project):
             },
         },
     }
-    import yaml
-
     project.write("base.yaml", yaml.safe_dump(manifest))
     project.write(
         "devcfg.yaml",
@@ -282,8 +282,6 @@ def test_the_readiness_probe_of_the_base_says_when_it_serves(project):
 
 
 def free_port():
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
 
