@@ -171,7 +171,7 @@ app.add_typer(session)
 
 @app.command(cls=Command)
 def demo() -> None:
-    """Show what devcfg does, on a copy of the bundled example: no cluster, no key to press, some seconds."""
+    """Show what devcfg does, on a copy of the bundled example: no cluster, no key to press, under a minute."""
     from devcfg.runtime.commands.demo import demo as run
 
     raise typer.Exit(run(_run))
