@@ -15,7 +15,8 @@ from devcfg.runtime.pod.agent.root import Root
 from .conftest import Sides, in_child
 
 CALLS = (
-    "chmod", "close", "fchmod", "ftruncate", "link", "lseek", "mkdir", "open", "rename", "rmdir", "symlink", "unlink", "utime", "write",
+    "chmod", "close", "fchmod", "ftruncate", "link", "lseek", "mkdir", "open", "rename",
+    "rmdir", "symlink", "unlink", "utime", "write",
 )  # fmt: skip
 SEED = random.Random(1).randbytes(LARGE + 5000)
 OLD = {"keep": b"keep", "edit": b"old", "gone": b"gone", "big": SEED, "to_dir": b"file", "dir/in": b"in", "x": b"x"}
