@@ -118,7 +118,7 @@ class Engine:
     async def run(self) -> None:
         """Keep both sides equal until it is cancelled."""
         loop = asyncio.get_running_loop()
-        await self._watch()
+        await self.watch()
         truth = loop.time() + TRUTH
         while True:
             troubled = self._rounds.halts or self._rounds.failures.problems() or (self._agent and not self._attached)
@@ -127,9 +127,7 @@ class Engine:
             async with self._turn:
                 if loop.time() >= truth:
                     truth = loop.time() + TRUTH
-                    self._stale = True
-                    for side in Side:
-                        self._rounds.rescan(side)
+                    self._look_at_everything()
                 await self._gather()
                 await self._work()
 
@@ -142,8 +140,7 @@ class Engine:
     async def flush(self) -> tuple[Conflict, ...]:
         """Return when both sides agree on all that was there when this was called; the conflicts are what is left."""
         async with self._turn:
-            for side in Side:
-                self._rounds.rescan(side)
+            self._look_at_everything()
             await self._gather()
             await self._work()
             if not self._attached:
@@ -196,6 +193,11 @@ class Engine:
         return reasons.why(path, self._rounds, self._ignores)
 
     # ---- the work
+
+    def _look_at_everything(self) -> None:
+        self._stale = True
+        for side in Side:
+            self._rounds.rescan(side)
 
     async def _gather(self) -> None:
         hints = await self._watcher.gather()
@@ -271,7 +273,7 @@ class Engine:
         root.set_ignores(self._ignores)
         self._rounds.distrust()
         self._stale = True
-        await self._watch()
+        await self.watch()
         return True
 
     async def _reload(self) -> None:
@@ -289,9 +291,10 @@ class Engine:
         self._ignores = found
         self._root.set_ignores(found)
         self._rounds.distrust()
-        await self._watch()
+        await self.watch()
 
-    async def _watch(self) -> None:
+    async def watch(self) -> None:
+        """Watch the local root, as it is and with what is ignored now."""
         await self._watcher.begin(self._root)
         self._degrade("local", self._watcher.degraded)
 

@@ -148,7 +148,7 @@ class Histories(RuleBasedStateMachine):
         self.check_values(near, far)
         for path in HOSTILE:
             assert not (self.site.near / path).exists()
-        self.users.agreed()
+        self.users.agreed(self.reported())
         before = [self.stats(root) for root in (self.site.near, self.site.far)]
         self.settled()
         assert before == [self.stats(root) for root in (self.site.near, self.site.far)], "a second time is no no-op"

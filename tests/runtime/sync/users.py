@@ -89,10 +89,10 @@ class Users:
         self._clear(side, path).write_text(old)
         self.live[side].add((path, old))
 
-    def agreed(self) -> None:
-        """Take note that both sides have come to agree: each user has seen what the other did."""
+    def agreed(self, reported: set[str]) -> None:
+        """Take note that both sides have come to agree but for what is reported: what one did, the other has seen."""
         for touched in self._touched:
-            touched.clear()
+            touched -= {path for path in touched if not any(_related(path, one) for one in reported)}
 
     def link(self, side: Side, path: str) -> None:
         full = self._clear(side, path)
@@ -163,3 +163,7 @@ class Users:
     def lost_volume(self) -> None:
         """Take note that all that only the far side had has gone with its volume."""
         self.live[Side.FAR].clear()
+
+
+def _related(path: str, other: str) -> bool:
+    return path == other or path.startswith(other + "/") or other.startswith(path + "/")
