@@ -71,6 +71,7 @@ class Engine:
         self._agent: Agent | None = None
         self._attached = self._told = False
         self._listing = ""
+        self._identity = ""  # of a new volume that does not carry it yet
         self._stale = False  # an ignore file changed
         self._degraded: dict[str, str] = {}
         if self._index.set_aside:
@@ -218,6 +219,10 @@ class Engine:
             if self._agent is not None and not self._attached:
                 await self._attach(self._agent)
             await self._rounds.settle()
+            if self._agent is not None and self._identity and self._rounds.begun:
+                # Not before: whoever dies in between begins again, and the image's content is still no peer's.
+                await self._agent.mark(self.rule.name, self._identity)
+                self._identity = ""
             self._degrade("agent", "")
         except (RequestError, BreachError) as exc:
             self._degrade("agent", f"the agent did not do what it was asked: {exc.message}")
@@ -243,10 +248,9 @@ class Engine:
         await agent.ignores(name, self._ignores)
         new = not opened.volume_id or opened.volume_id != self._index.volume_id
         if new:
-            identity = secrets.token_hex(16)
-            self._rounds.renew(identity, seeded=self.rule.seeded and not opened.empty)
+            self._identity = secrets.token_hex(16)
+            self._rounds.renew(self._identity, seeded=self.rule.seeded and not opened.empty)
             self._listing = ""
-            await agent.mark(name, identity)
         self._degrade("far", await agent.watch(name))
         self._rounds.attach(FarEnd(agent, name, self._listing))
         self._attached = True

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import subprocess
 
 import pytest
 from tests.runtime.sync.sites import listing
@@ -218,6 +219,19 @@ def test_of_a_seeded_volume_only_ignored_content_stays_and_nothing_comes_to_the_
     ]
 
 
+def test_a_client_that_dies_before_a_seeded_volume_is_done_takes_it_for_new_again(make_site):
+    for after in range(100, 1600, 150):
+        site = make_site(seeded=True)
+        (site.near / "a").write_text("mine")
+        (site.far / "a").write_text("the image's")
+        (site.far / "old").write_text("the image's")
+        site.sync(whole=True, after=after)
+        site.kill_client()
+        site.sync(whole=True)
+
+        assert texts(site) == [{"a": "mine"}] * 2, after
+
+
 # ---- the laptop is kept safe
 
 
@@ -248,7 +262,7 @@ def test_what_the_laptop_has_there_stays_as_it_is(site):
 # ---- failures
 
 
-@pytest.mark.skipif(os.geteuid() == 0 and not hasattr(os, "chflags"), reason="root may write anywhere")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_directory_that_cannot_be_written_is_reported_and_the_rest_goes_on(site):
     (site.near / "d").mkdir()
     site.sync(whole=True)
@@ -261,6 +275,53 @@ def test_a_directory_that_cannot_be_written_is_reported_and_the_rest_goes_on(sit
 
     assert [(one.path, "denied" in one.reason) for one in found] == [("d/a", True)]
     assert texts(site)[1]["b"] == "b"
+
+
+@pytest.fixture
+def small_disk(site):
+    """Put a side on a disk of one MiB."""
+    mounted = []
+
+    def put(root):
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", root], check=False, capture_output=True
+        )
+        if done.returncode:
+            pytest.skip("only root may mount a small disk")
+        mounted.append(root)
+
+    yield put
+    site.drop_link()
+    site.engine.close()
+    for root in mounted:
+        subprocess.run(["umount", "-l", root], check=True)
+    site.begin()
+
+
+@pytest.mark.parametrize("side", ["near", "far"])
+def test_a_full_disk_stops_what_needs_room_and_nothing_else_until_there_is_some(site, small_disk, side):
+    root, other = getattr(site, side), {"near": site.far, "far": site.near}[side]
+    small_disk(root)
+    site.kill_client()
+    (other / "a").write_text("a")
+    site.sync(whole=True)
+    (other / "a").write_text("changed")
+    for number in range(5):
+        (other / f"large {number}").write_bytes(bytes([number + 1]) * 500_000)
+    site.sync(whole=True)
+
+    assert halts(site) == [Cause.DISK_FULL]
+    assert (root / "a").read_text() == "changed"
+    assert all(found.stat().st_size == 500_000 for found in root.glob("large *"))
+    for number in range(4):
+        (other / f"large {number}").unlink()
+
+    async def work():
+        await until(lambda: halts(site) == [] and (root / "large 4").exists())
+
+    site.drop_link()
+    running(site, work)
+    assert {found.name for found in root.glob("[al]*")} == {"a", "large 4"}
 
 
 def test_a_link_that_is_cut_is_told_and_what_waited_arrives_on_the_next(site):
