@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from devcfg.compiler.findings import Findings
 from devcfg.compiler.kinds import SHORT_NAMES, Kind, known_kind
+from devcfg.compiler.shapes import TEMPLATE, misshapen
 from devcfg.schemas.config import DevConfig, Service, template_pointer
 from devcfg.schemas.diagnostic import Note
 from devcfg.schemas.fields import closest
@@ -86,6 +87,14 @@ def _bind_one(name: str, service: Service, index: Workloads, findings: Findings)
         label = f"did you mean `{likely}`?" if given is not None and likely else ""
         on_key = given is None and service.workload is None
         findings.add("no-pod-template", place, message, label=label, hint="" if label else hint, notes=note, key=on_key)
+        return None
+    wrong = misshapen(_walk(manifest.object, pointer), TEMPLATE)
+    if wrong is not None:
+        where = pointer + wrong.path
+        message = f"service `{name}`: `{where}` of {manifest.target.label} must be {wrong.wanted.value}"
+        hint = "the API server would refuse it, too"
+        key = service.workload is None
+        findings.add("wrong-shape", _workload_place(name, service), message, hint=hint, notes=note, key=key)
         return None
     names = [str(one.get("name", "")) for one in containers]
     at = _find_container(name, service, names, manifest, findings)

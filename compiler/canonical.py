@@ -13,6 +13,9 @@ IN_PLACE = {"command", "env", "reload", "debug", "ports", "reverse", "shell"}
 """Fields of a service that a session changes without a new pod: they do not count for the plan's digest."""
 IN_PLACE_SYNC = {"path", "mode", "include", "exclude", "gitignore", "write"}
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+"""Made once: `json.dumps` makes one a call."""
+
 
 def canonical(value: Json) -> str:
     """Return the RFC 8785 text: members sorted by UTF-16 code units, no spaces, numbers as ECMAScript prints them."""
@@ -25,7 +28,7 @@ def canonical(value: Json) -> str:
         case float():
             return _number(value)
         case _:
-            return json.dumps(value, ensure_ascii=False)
+            return _ENCODER.encode(value)
 
 
 def _number(value: float) -> str:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from devcfg.compiler.binder import kind_of
 from devcfg.compiler.findings import Findings
-from devcfg.schemas.blocks import SyncRule
-from devcfg.schemas.config import Service
+from devcfg.schemas.blocks import Resources, SyncRule
+from devcfg.schemas.config import Images, Service
 from devcfg.schemas.diagnostic import Note, Severity
-from devcfg.schemas.naming import PLAN_ANNOTATION, ROOT
+from devcfg.schemas.naming import (
+    PLAN_ANNOTATION,
+    ROOT,
+    SEED_CONTAINER,
+    SHARED_VOLUME,
+    SOURCE_VOLUME,
+    TOOLS_CONTAINER,
+)
 from devcfg.schemas.patch import Json
 from devcfg.schemas.plan import Binding
+from devcfg.schemas.quantity import amount_of
 
 Place = tuple[str | int, ...]
 
@@ -30,15 +38,26 @@ def check_service(name: str, service: Service, findings: Findings) -> None:
                 hint="say it once",
             )
         paths.add(one.path)
+    if service.resources is not None:
+        _check_amounts(service.resources, (*at, "resources"), findings)
     for member in ("env", "image", "workdir"):
         value = getattr(service, member)
         values = value.items() if isinstance(value, dict) else [("", value)]
         for key, text in values:
-            if isinstance(text, str) and "${" in text:
+            if "${" in str(text):
                 place = (*at, member, key) if key else (*at, member)
                 _lint_flux(place, findings)
+    if service.resources is not None and "${" in repr(service.resources.dump()):
+        _lint_flux((*at, "resources"), findings)
     if "${" in repr(service.patches):
         _lint_flux((*at, "patches"), findings)
+
+
+def check_images(images: Images, findings: Findings) -> None:
+    """Check the mirrors, which become a part of every image."""
+    for prefix, mirror in images.rewrite.items():
+        if "${" in mirror:
+            _lint_flux(("images", "rewrite", prefix), findings)
 
 
 def check_binding(service: Service, binding: Binding, findings: Findings) -> None:
@@ -48,7 +67,9 @@ def check_binding(service: Service, binding: Binding, findings: Findings) -> Non
     note = (Note(f"{binding.target.label} is here", binding.manifest.file, binding.manifest.line),)
     _check_fresh(binding, at, note, findings)
     _check_mounts(service, container, at, note, findings)
+    _check_names(binding, pod, at, note, findings)
     _check_user(service, container, pod, at, note, findings)
+    _check_env(service, container, at, note, findings)
     _check_kind(service, binding, at, note, findings)
     limits = (container.get("resources") or {}).get("limits")
     if limits and service.resources is None:
@@ -75,6 +96,19 @@ def _check_targets(rule: SyncRule, earlier: SyncRule, place: Place, findings: Fi
             f"sync targets `{rule.target}` and `{earlier.target}` lie one inside the other",
             hint="sync them with one rule, or side by side",
         )
+
+
+def _check_amounts(resources: Resources, at: Place, findings: Findings) -> None:
+    for name, request in resources.requests.items():
+        limit = resources.limits.get(name)
+        wanted, most = amount_of(request), amount_of(limit)
+        if wanted is not None and most is not None and wanted > most:
+            findings.add(
+                "requests-over-limits",
+                (*at, "requests", name),
+                f"this requests more {name} ({request}) than its limit allows ({limit})",
+                hint="raise the limit, or lower the request",
+            )
 
 
 def _lint_flux(place: Place, findings: Findings) -> None:
@@ -115,6 +149,24 @@ def _check_mounts(service: Service, container: Json, at: Place, note: tuple[Note
         findings.add("mount-conflict", at, message, hint=hint, notes=note, key=True)
 
 
+def _check_names(binding: Binding, pod: Json, at: Place, note: tuple[Note, ...], findings: Findings) -> None:
+    """`kubectl apply` merges what has one name, without a word: a second volume of that name would be lost."""
+    ours = {
+        "volumes": ("volume", (SHARED_VOLUME, SOURCE_VOLUME), f"{SHARED_VOLUME}-{binding.service}-"),
+        "initContainers": ("init container", (TOOLS_CONTAINER,), SEED_CONTAINER),
+        "containers": ("container", (TOOLS_CONTAINER,), SEED_CONTAINER),
+    }
+    taken = [
+        f"{word} `{name}`"
+        for member, (word, names, prefix) in ours.items()
+        for name in (str(one.get("name", "")) for one in pod.get(member) or [])
+        if name in names or name.startswith(prefix)
+    ]
+    if taken:
+        message = f"the base has {', '.join(taken)}: dev mode gives this name to one of its own"
+        findings.add("name-conflict", at, message, hint="name it otherwise in the base", notes=note, key=True)
+
+
 def _check_user(
     service: Service, container: Json, pod: Json, at: Place, note: tuple[Note, ...], findings: Findings
 ) -> None:
@@ -141,6 +193,21 @@ def _check_user(
             hint="choose a uid other than 0",
             notes=note,
         )
+
+
+def _check_env(service: Service, container: Json, at: Place, note: tuple[Note, ...], findings: Findings) -> None:
+    names = {one.get("name") for one in container.get("env") or [] if isinstance(one, dict)}
+    for name, value in service.env.items():
+        if value is None and name not in names:
+            findings.add(
+                "nothing-to-remove",
+                (*at, "env", name),
+                f"the base sets no `{name}` in the env of this container",
+                severity=Severity.WARNING,
+                key=True,
+                hint=f"what `envFrom` or the image sets cannot be removed, only emptied: `{name}: ''`",
+                notes=note,
+            )
 
 
 def _check_kind(service: Service, binding: Binding, at: Place, note: tuple[Note, ...], findings: Findings) -> None:
@@ -179,6 +246,31 @@ def _check_kind(service: Service, binding: Binding, at: Place, note: tuple[Note,
             hint=f"delete {label} before you apply the rendered one",
             notes=note,
         )
+    why, hint = _keeps_pods(binding)
+    if why:
+        findings.add(
+            "old-pods-stay",
+            at,
+            f"service `{binding.service}`: {why}, so that the pods of {label} that run already stay as they are",
+            severity=Severity.WARNING,
+            key=True,
+            hint=hint,
+            notes=note,
+        )
+
+
+def _keeps_pods(binding: Binding) -> tuple[str, str]:
+    """Say why a new pod template replaces no pod, and what does; nothing where it replaces them."""
+    spec = binding.manifest.object["spec"]
+    strategy = spec.get("updateStrategy")
+    delete = "delete its pods when dev mode is applied, and again when it is taken back"
+    if (binding.target.group, binding.target.kind) == ("apps", "ReplicaSet"):
+        return "a ReplicaSet replaces no pod", delete
+    if isinstance(strategy, dict) and strategy.get("type") == "OnDelete":
+        return "its update strategy is OnDelete", delete
+    if spec.get("paused") is True:
+        return "it is paused", "resume it, or take `paused` out of the base"
+    return "", ""
 
 
 def _pod(binding: Binding) -> Json:

@@ -5,6 +5,8 @@ Built straight from parser events, because a base may hold thousands of objects.
 
 from __future__ import annotations
 
+import re
+
 from devcfg.compiler.limits import BASE, MOST_FINDINGS, UnreadableError, decode, split_lines
 from devcfg.compiler.scalars import annotation_after_patch, through_patch
 from devcfg.compiler.stream import Loader, Stream, line_span, place_name
@@ -16,6 +18,8 @@ from devcfg.schemas.scalar import PlainScalar, clip
 
 _KUSTOMIZE_GROUP = "kustomize.config.k8s.io/"
 _KUSTOMIZATION_FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}")
+_VERSION = re.compile(r"([A-Za-z0-9][A-Za-z0-9.-]{0,252}/)?[A-Za-z0-9][A-Za-z0-9.-]{0,62}")
 
 
 def read_manifests(text: str | bytes, *, file: str) -> tuple[Manifest, ...]:
@@ -124,6 +128,29 @@ class _Sorter:
                 hint = "`generateName` is not enough: kustomize cannot build such an object either"
             self._complain(code, f"`{field}` {found}", start, number, hint)
             return False
+        namespace = document["metadata"].get("namespace")
+        if not isinstance(namespace, str | None):
+            found = _kind_of(namespace)
+            self._complain(
+                "no-name", f"`metadata.namespace` must be a text in this object, found {found}", start, number
+            )
+            return False
+        return self._is_named_well(document, start, number)
+
+    def _is_named_well(self, document: dict[str, Json], start: tuple[int, int], number: int) -> bool:
+        """Refuse what Kubernetes takes for no name: files and commands are named after what stands here."""
+        kind, version, metadata = document["kind"], document["apiVersion"], document["metadata"]
+        namespace = metadata.get("namespace")
+        for field, value, is_fine in (
+            ("kind", kind, _KIND.fullmatch(kind) is not None),
+            ("apiVersion", version, _VERSION.fullmatch(version) is not None),
+            ("metadata.name", metadata["name"], _is_name(metadata["name"])),
+            ("metadata.namespace", namespace, not namespace or _is_name(namespace)),
+        ):
+            if not is_fine:
+                message = f"`{field}` must be a name in this object, found {_kind_of(value)}"
+                self._complain("bad-name", message, start, number, "Kubernetes takes no such name")
+                return False
         return True
 
     def _as_untouched(self, document: dict[str, Json], number: int, path: tuple[int, ...]) -> dict[str, Json]:
@@ -152,6 +179,11 @@ class _Sorter:
             document = document["items"][at]
         annotations: dict[str, Json] = document["metadata"]["annotations"]
         return annotations
+
+
+def _is_name(text: str) -> bool:
+    """Tell whether the API server would take a text as one part of a path, which is its rule for every name."""
+    return text not in (".", "..") and "/" not in text and "%" not in text and text.isprintable() and len(text) <= 253
 
 
 def _annotation(value: Json) -> Json:

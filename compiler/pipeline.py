@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devcfg.compiler.analysis import analyse
-from devcfg.compiler.autoscalers import Beside
+from devcfg.compiler.autoscalers import Beside, is_scalable
 from devcfg.compiler.binder import kind_of
 from devcfg.compiler.canonical import config_digest, plan_digest
 from devcfg.compiler.findings import Findings
@@ -16,6 +16,7 @@ from devcfg.compiler.lowering.pod import (
     config_map,
     lower_annotations,
     lower_autoscaler,
+    lower_bystander,
     lower_pod,
     lower_replicas,
     lower_strategy,
@@ -24,9 +25,9 @@ from devcfg.compiler.lowering.pod import (
 from devcfg.compiler.lowering.probes import lower_probes, lower_resources
 from devcfg.compiler.lowering.security import lower_user
 from devcfg.compiler.lowering.volumes import lower_volumes
-from devcfg.compiler.merging import collision, merge, writers
+from devcfg.compiler.merging import collision, follow, merge, writers
 from devcfg.compiler.parser import Parsed
-from devcfg.compiler.prover import declared, labels_of, lost_selectors, removed, undeclared
+from devcfg.compiler.prover import declared, labels_of, lost_selectors, removed, touched, undeclared
 from devcfg.compiler.security import security_changes
 from devcfg.compiler.witness import Witness, append_all
 from devcfg.schemas.config import DevConfig
@@ -34,7 +35,7 @@ from devcfg.schemas.diagnostic import Note, Severity
 from devcfg.schemas.errors import ConfigError, DevcfgError
 from devcfg.schemas.manifest import Manifest
 from devcfg.schemas.naming import run_directory, workload_id
-from devcfg.schemas.patch import Json, Op, Operation, Patch, apply_patch
+from devcfg.schemas.patch import Json, Operation, Patch, apply_patch
 from devcfg.schemas.plan import Binding, ObjectPatch, Plan, SessionSpec, WorkloadPlan
 
 LOWERINGS = (lower_image, lower_command, lower_environment, lower_resources, lower_probes, lower_user, lower_volumes)
@@ -83,11 +84,11 @@ def _compile_workload(
     for bound in bounds:
         own = sum((lower(bound) for lower in LOWERINGS), Fragment())
         operations += own.operations
-        operations += append_all(witness, bound.at / "volumeMounts", own.mounts, exact=True, key="mountPath")
+        operations += append_all(witness, bound.at / "volumeMounts", own.mounts, exact=True)
         shared += own
     operations += lower_pod(bounds, shared, kind)
     operations += lower_replicas(bounds, kind)
-    operations += lower_strategy(bounds, kind, shared.claims, base)
+    operations += lower_strategy(bounds, kind, shared.claims)
     operations = merge(witness.tests(), operations)
     user, security = _lower_user_patches(bounds, operations, findings)
     operations += user
@@ -102,6 +103,11 @@ def _compile_workload(
             ObjectPatch(one, Patch(one.target, lower_autoscaler(Witness(one.object), wanted, source)))
             for one in beside.autoscalers(first)
         ),
+        bystanders=tuple(
+            ObjectPatch(one, Patch(one.target, lower_bystander(Witness(one.object))))
+            for one in beside.bystanders(first)
+        ),
+        scaled=is_scalable(first),
         additions=(config_map(bounds[0], supervisor), *shared.claims),
         digest=digest,
         removes=tuple(removed(manifest.object, after)),
@@ -122,7 +128,7 @@ def _lower_user_patches(
             continue
         place = ("services", bound.name, "patches")
         lowered = lower_patches(document, bound.service.patches, bound.field("patches"))
-        clash = collision(written, lowered.operations)
+        clash = collision(written, document, lowered.operations)
         if lowered.error:
             at = place if lowered.error.at is None else (*place, lowered.error.at)
             message = f"service `{bound.name}`: {lowered.error.message}"
@@ -138,8 +144,7 @@ def _lower_user_patches(
             )
             continue
         before, document = document, apply_patch(document, lowered.operations)
-        for path, source in writers(before, lowered.operations).items():
-            written.setdefault(path, source)
+        written = follow(written, before, lowered.operations)
         changes = security_changes(before, document, bound.binding.template)
         if changes:
             findings.add(
@@ -158,8 +163,7 @@ def _prove(
 ) -> None:
     first = bounds[0].binding
     before, template = first.manifest.object, first.template
-    touched = tuple(step.path.parent if step.path[-1] == "-" else step.path for step in user if step.op is not Op.TEST)
-    allowed = declared(template, tuple(one.at for one in bounds), touched)
+    allowed = declared(template, tuple(one.at for one in bounds), touched(before, user))
     for path in undeclared(before, after, allowed):
         raise DevcfgError(
             f"{first.target.label}: dev mode would change `{path}`, which nothing declares",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from devcfg.compiler.shapes import SELECTOR, misshapen
 from devcfg.schemas.manifest import Manifest
-from devcfg.schemas.patch import Json, Pointer, same
+from devcfg.schemas.patch import Json, Op, Operation, Pointer, Role, same
 
 _POD_OWNED = ("volumes", "initContainers", "imagePullSecrets")
 
@@ -36,9 +37,9 @@ def removed(before: Json, after: Json, at: Pointer = Pointer()) -> Iterator[Poin
             elif old is not None:
                 yield at / key
     elif isinstance(before, list) and isinstance(after, list):
-        names = {one["name"]: one for one in after if isinstance(one, dict) and "name" in one}
+        names = {one["name"]: one for one in after if _is_named(one)}
         for index, old in enumerate(before):
-            if not isinstance(old, dict) or "name" not in old:
+            if not _is_named(old):
                 continue
             if old["name"] in names:
                 yield from removed(old, names[old["name"]], at / index)
@@ -46,9 +47,45 @@ def removed(before: Json, after: Json, at: Pointer = Pointer()) -> Iterator[Poin
                 yield at / index
 
 
+def _is_named(element: Json) -> bool:
+    return isinstance(element, dict) and isinstance(element.get("name"), str)
+
+
 def undeclared(before: Json, after: Json, allowed: tuple[Pointer, ...]) -> tuple[Pointer, ...]:
     """Return the places that differ although nothing declared them."""
-    return tuple(path for path in changed(before, after) if not any(one.covers(path) for one in allowed))
+    return tuple(one for path in changed(before, after) for one in _outside(before, after, path, allowed))
+
+
+def _outside(before: Json, after: Json, path: Pointer, allowed: tuple[Pointer, ...]) -> Iterator[Pointer]:
+    """Yield a place that nothing declared; of a mapping that was not there before, what nothing in it declared."""
+    if any(one.covers(path) for one in allowed):
+        return
+    value = _at(after, path)
+    if isinstance(value, dict) and value and _at(before, path) is None:
+        for key in value:
+            yield from _outside(before, after, path / key, allowed)
+    else:
+        yield path
+
+
+def _at(document: Json, path: Pointer) -> Json:
+    for token in path:
+        if isinstance(document, dict):
+            document = document.get(token)
+        elif isinstance(document, list) and token.isdecimal() and int(token) < len(document):
+            document = document[int(token)]
+        else:
+            return None
+    return document
+
+
+def touched(document: Json, operations: tuple[Operation, ...]) -> tuple[Pointer, ...]:
+    """Return the places that a user's operations change: of a list that loses or wins an element, all of it."""
+    return tuple(
+        step.path.parent if step.path[-1] == "-" or isinstance(_at(document, step.path.parent), list) else step.path
+        for step in operations
+        if step.op is not Op.TEST and step.role is not Role.ASSUME
+    )
 
 
 def declared(template: Pointer, containers: tuple[Pointer, ...], user: tuple[Pointer, ...]) -> tuple[Pointer, ...]:
@@ -82,21 +119,20 @@ def lost_selectors(
         one
         for one in base
         if (not one.namespace or not namespace or one.namespace == namespace)
-        and (selector := _selector(one)) is not None
+        and (selector := selector_of(one)) is not None
         and selects(selector, before) != selects(selector, after)
     )
 
 
-def _selector(manifest: Manifest) -> Json:
+def selector_of(manifest: Manifest) -> dict[str, Json] | None:
+    """Return the selector by which an object takes pods; None where it has none, or one that nothing can select by."""
     spec = manifest.object.get("spec")
     if not isinstance(spec, dict):
         return None
-    if manifest.kind == "NetworkPolicy":
-        return spec.get("podSelector")
-    found = spec.get("selector")
+    found = spec.get("podSelector" if manifest.kind == "NetworkPolicy" else "selector")
     if manifest.kind in ("Service", "ReplicationController"):
-        return {"matchLabels": found} if found else None
-    return found if isinstance(found, dict) else None
+        found = {"matchLabels": found} if found else None
+    return found if isinstance(found, dict) and misshapen(found, SELECTOR) is None else None
 
 
 def selects(selector: dict[str, Json], labels: dict[str, str]) -> bool:

@@ -14,8 +14,11 @@ _WORDS = frozenset(
 )
 _LONGEST_KEY = 1000
 """YAML readers look no farther than 1,024 characters for the colon of a key."""
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+"""Made once: `json.dumps` makes one a call."""
 _FIRST = ("apiVersion", "kind", "metadata")
-_LITERAL = re.compile(r"[\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]*")
+_AMISS = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_LITERAL = re.compile(r"[\t\n\x20-\x7e\xa0-\u200d\u2010-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd]*")
 
 
 def emit_document(value: Json) -> str:
@@ -36,9 +39,15 @@ def emit_document(value: Json) -> str:
 
 def emit_flow(value: Json) -> str:
     """Return a value as one line of JSON, which every YAML reader reads alike."""
-    text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
-    # What YAML takes for a line break or refuses, JSON may hold bare.
-    return re.sub(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda match: f"\\u{ord(match[0]):04x}", text)
+    return escaped(_ENCODER.encode(value))
+
+
+def escaped(text: str) -> str:
+    """Return JSON with those characters escaped that it may hold bare, but that YAML, terminals or readers take amiss.
+
+    They are line breaks to YAML, commands to a terminal, or turn the order of what a reviewer sees.
+    """
+    return _AMISS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _block(value: Json, indent: str, lines: list[str]) -> None:
@@ -79,7 +88,7 @@ def _scalar(value: Json) -> str:
         return "{}"
     if isinstance(value, list):
         return "[]"
-    text = json.dumps(value)
+    text = _ENCODER.encode(value)
     # Without a point, YAML 1.1 takes `1e+22` for a string.
     return text.replace("e", ".0e") if isinstance(value, float) and "e" in text and "." not in text else text
 

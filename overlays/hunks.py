@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devcfg.overlays.emitter import emit_document
-from devcfg.schemas.patch import Json, Op, Operation, Pointer, Role, apply_operation, lookup
+from devcfg.schemas.environment import without_values
+from devcfg.schemas.patch import Json, Op, Operation, Pointer, Role, apply_operation, lookup, same
 from devcfg.schemas.plan import ObjectPatch, Plan
+
+HIDDEN = "(not shown)"
+"""What stands for a value of the base's environment: it may be secret, and a diff ends up in logs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,36 +47,54 @@ def diff_plan(plan: Plan) -> tuple[ObjectDiff, ...]:
 def diff_object(one: ObjectPatch) -> tuple[Hunk, ...]:
     """Return the places that a patch changes, in the patch's order; what ends as it began is left out."""
     document: Json = one.manifest.object
-    hunks: list[Hunk] = []
+    found: list[_Change] = []
     for step in one.patch.operations:
-        if step.op is Op.TEST or step.role is Role.ASSUME:
-            document = apply_operation(document, step)
-            continue
-        element = isinstance(lookup(document, step.path.parent), list)
-        hunk, document = _hunk(document, step)
-        # Elements of a list move, so two steps at one index are one change only where the first made room or mark.
-        if hunks and hunks[-1].path == hunk.path and not (element and bool(hunks[-1].after) == bool(hunk.after)):
-            hunk = Hunk(hunk.source, hunk.path, hunks.pop().before, hunk.after)
-        hunks.append(hunk)
-    return tuple(_folded([hunk for hunk in hunks if hunk.before != hunk.after]))
+        if step.op is not Op.TEST and step.role is not Role.ASSUME:
+            change = _change(document, step)
+            if found and found[-1].path == change.path and not found[-1].is_apart(change):
+                change = replace(change, before=found.pop().before)
+            found.append(change)
+        document = apply_operation(document, step)
+    return tuple(change.shown() for change in _folded([one for one in found if not same(one.before, one.after)]))
 
 
-def _hunk(document: Json, step: Operation) -> tuple[Hunk, Json]:
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One place before and after: a list of the value, or an empty one where there is nothing."""
+
+    source: str
+    path: Pointer
+    before: list[Json]
+    after: list[Json]
+    is_element: bool
+
+    def is_apart(self, following: _Change) -> bool:
+        """Elements of a list move: two steps at one index are one change only where one field removes, then adds."""
+        swaps = bool(self.after) != bool(following.after) and self.source == following.source
+        return self.is_element and not swaps
+
+    def shown(self) -> Hunk:
+        before = [line for one in self.before for line in _lines(without_values(one, self.path, HIDDEN))]
+        bare = tuple(line.replace(f'"{HIDDEN}"', HIDDEN) for line in before)
+        return Hunk(self.source, self.path, bare, tuple(line for one in self.after for line in _lines(one)))
+
+
+def _change(document: Json, step: Operation) -> _Change:
     path, parent = step.path, lookup(document, step.path.parent)
     if isinstance(parent, list) and path[-1] == "-":
         path = path.parent / len(parent)
     there = path[-1] in parent if isinstance(parent, dict) else step.op is Op.REMOVE
-    before = _lines(lookup(document, path)) if there else ()
-    after = () if step.op is Op.REMOVE else _lines(step.value)
-    return Hunk(step.source, path, before, after), apply_operation(document, step)
+    before = [lookup(document, path)] if there else []
+    after = [] if step.op is Op.REMOVE else [step.value]
+    return _Change(step.source, path, before, after, isinstance(parent, list))
 
 
-def _folded(hunks: list[Hunk]) -> list[Hunk]:
+def _folded(changes: list[_Change]) -> list[_Change]:
     """Leave out the empty list or mapping that is made only to be filled by the next step."""
     return [
-        hunk
-        for hunk, following in zip(hunks, (*hunks[1:], None), strict=False)
-        if not (following and hunk.after in (("[]",), ("{}",)) and hunk.path == following.path.parent)
+        change
+        for change, following in zip(changes, (*changes[1:], None), strict=False)
+        if not (following and change.after in ([[]], [{}]) and change.path == following.path.parent)
     ]
 
 

@@ -6,12 +6,11 @@ empty ones. So each of our values is tested leaf by leaf, as far as those two le
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from devcfg.overlays.jsonpatch import live_operations, render_array
+from devcfg.overlays.jsonpatch import leaves, render_array
 from devcfg.schemas.errors import PatchError
-from devcfg.schemas.patch import Json, Op, Operation, Pointer, apply_operation, lookup
+from devcfg.schemas.patch import Json, Op, Operation, Pointer, Role, apply_operation, lookup
 from devcfg.schemas.plan import ObjectPatch
+from devcfg.schemas.quantity import is_quantity
 
 
 def invert(document: Json, operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
@@ -22,7 +21,7 @@ def invert(document: Json, operations: tuple[Operation, ...]) -> tuple[Operation
     undone: list[tuple[Pointer, tuple[Operation, ...]]] = []
     for step in operations:
         after = apply_operation(document, step)
-        if step.op is not Op.TEST:
+        if step.op is not Op.TEST and step.role is not Role.FRAME:
             path = _landed(document, step.path)
             undo = _undo(document, step, path)
             if undone and undone[-1][0] == path:
@@ -42,7 +41,7 @@ def invert(document: Json, operations: tuple[Operation, ...]) -> tuple[Operation
 
 def render_inverse(one: ObjectPatch) -> str:
     """Return the inverse patch of one object as a JSON array."""
-    return render_array(invert(one.manifest.object, live_operations(one)))
+    return render_array(invert(one.manifest.object, one.patch.operations))
 
 
 def _landed(document: Json, path: Pointer) -> Pointer:
@@ -72,22 +71,5 @@ def _joined(step: Operation, undo: tuple[Operation, ...], earlier: tuple[Operati
 
 
 def _tests(path: Pointer, value: Json, source: str) -> tuple[Operation, ...]:
-    leaves = tuple(_leaves(path, value)) or ((path, value),)
-    return tuple(Operation(Op.TEST, at, leaf, source) for at, leaf in leaves)
-
-
-def _leaves(path: Pointer, value: Json) -> Iterator[tuple[Pointer, Json]]:
-    """Yield what a live object still says word for word; a list without mappings in it is one leaf."""
-    if isinstance(value, dict) and value:
-        for key, below in value.items():
-            if below not in ("", False, 0, None, [], {}):
-                yield from _leaves(path / key, below)
-    elif isinstance(value, list) and _holds_mapping(value):
-        for at, below in enumerate(value):
-            yield from _leaves(path / at, below)
-    else:
-        yield path, value
-
-
-def _holds_mapping(value: Json) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list) and any(map(_holds_mapping, value)))
+    found = tuple(leaves(path, value)) or (() if is_quantity(path) else ((path, value),))
+    return tuple(Operation(Op.TEST, at, leaf, source) for at, leaf in found)

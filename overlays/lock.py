@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
+from devcfg.overlays.emitter import escaped
 from devcfg.schemas.errors import DevcfgError
+from devcfg.schemas.manifest import Manifest
 from devcfg.schemas.patch import Json
-from devcfg.schemas.plan import ObjectPatch, Plan
+from devcfg.schemas.plan import Plan
 
 DEPTH = 3
 """How many levels of a container, or of anything else, have a digest of their own."""
@@ -41,10 +43,10 @@ def lock_text(plan: Plan, *, version: str, files: dict[str, str]) -> str:
         "version": 1,
         "devcfg": version,
         "config": plan.config_digest,
-        "objects": {_label(one): fields_of(one) for one in _patched(plan)},
+        "objects": {_label(one): fields_of(one) for one in _objects(plan)},
         "files": {path: text_digest(text) for path, text in sorted(files.items())},
     }
-    return json.dumps(lock, indent=2, ensure_ascii=False) + "\n"
+    return escaped(json.dumps(lock, indent=2, ensure_ascii=False)) + "\n"
 
 
 def read_lock(text: str) -> Lock:
@@ -72,9 +74,9 @@ def compare(lock: Lock, plan: Plan) -> tuple[Change, ...]:
     if lock.config != plan.config_digest:
         changes.append(Change("config", "the dev config changed"))
     known = dict(lock.objects)
-    for one in _patched(plan):
+    for one in _objects(plan):
         before, now = known.pop(_label(one), None), fields_of(one)
-        place = one.manifest.place
+        place = one.place
         if before is None:
             changes.append(Change(_label(one), "is new to dev mode", place))
             continue
@@ -89,6 +91,8 @@ def _differences(before: dict[str, str], now: dict[str, str]) -> tuple[str, ...]
     for field in dict.fromkeys([*before, *now]):
         if before.get(field) == now.get(field):
             continue
+        if field.endswith("[]") and not (field in before and field in now):
+            continue  # its elements say so, each by its name
         present, absent, word = (now, before, "is new") if field not in before else (before, now, "is gone")
         if field in before and field in now:
             words[f"the order of {field[:-2]} changed" if field.endswith("[]") else f"{field} changed"] = None
@@ -106,9 +110,9 @@ def text_digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def fields_of(one: ObjectPatch) -> dict[str, str]:
+def fields_of(one: Manifest) -> dict[str, str]:
     """Return a short digest for each field of a base object, named as `spec.template.spec.containers[web].env`."""
-    return {name: sha256(_text(value).encode()).hexdigest()[:12] for name, value in _fields(one.manifest.object)}
+    return {name: sha256(_text(value).encode()).hexdigest()[:12] for name, value in _fields(one.object)}
 
 
 def _fields(document: Json, name: str = "", depth: int = 0) -> Iterator[tuple[str, Json]]:
@@ -133,10 +137,12 @@ def _text(value: Json) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def _label(one: ObjectPatch) -> str:
-    target = one.patch.target
+def _label(one: Manifest) -> str:
+    target = one.target
     return f"{target.namespace}/{target.label}" if target.namespace else target.label
 
 
-def _patched(plan: Plan) -> tuple[ObjectPatch, ...]:
-    return tuple(one for workload in plan.workloads for one in workload.patched)
+def _objects(plan: Plan) -> tuple[Manifest, ...]:
+    """Return what the plan depends on, each object once: what it patches, and the scalers that must leave it alone."""
+    found = [one.manifest for workload in plan.workloads for one in (*workload.patched, *workload.bystanders)]
+    return tuple({id(one): one for one in found}.values())

@@ -79,7 +79,7 @@ def place(document: Json, namespace: str) -> Json:
 def _default_subjects(document: Json, namespace: str) -> Json:
     """Place every subject called `default`, of whatever kind: kustomize does, in a binding of any group."""
     subjects = document.get("subjects")
-    if document.get("kind") not in _BINDINGS or not isinstance(subjects, list):
+    if document.get("kind") not in _BINDINGS or not _is_listed(subjects):
         return document
     placed = [
         {**one, "namespace": namespace} if one.get("name") == "default" and one.get("namespace", "") == "" else one
@@ -91,23 +91,28 @@ def _default_subjects(document: Json, namespace: str) -> Json:
 def _follow(document: Json, accounts: list[_Moved], services: list[_Moved]) -> Json:
     """Point the subjects of bindings and the services of webhooks to where the things they name are now."""
     group, kind = str(document.get("apiVersion", "")).rpartition("/")[0], document.get("kind")
-    if group == "rbac.authorization.k8s.io" and kind in _BINDINGS and isinstance(document.get("subjects"), list):
+    if group == "rbac.authorization.k8s.io" and kind in _BINDINGS and _is_listed(document.get("subjects")):
         subjects: list[Json] = document["subjects"]
         reach = None
         if kind == "RoleBinding":
             reach = {one.get("namespace") for one in subjects if one.get("kind") == "ServiceAccount"}
             reach = {_namespace(document), *(name for name in reach if name)}
         return {**document, "subjects": [_found(one, accounts, reach) for one in subjects]}
-    if group == "admissionregistration.k8s.io" and kind in _WEBHOOKS and isinstance(document.get("webhooks"), list):
+    if group == "admissionregistration.k8s.io" and kind in _WEBHOOKS and _is_listed(document.get("webhooks")):
         return {**document, "webhooks": [_webhook(one, services) for one in document["webhooks"]]}
     return document
 
 
 def _webhook(webhook: Json, services: list[_Moved]) -> Json:
-    client = webhook.get("clientConfig") or {}
-    if not client.get("service"):
+    client = webhook.get("clientConfig")
+    if not isinstance(client, dict) or not isinstance(client.get("service"), dict):
         return webhook
     return {**webhook, "clientConfig": {**client, "service": _found(client["service"], services, None)}}
+
+
+def _is_listed(found: Json) -> bool:
+    """Tell whether there is a list of mappings: what has another shape stays as it is."""
+    return isinstance(found, list) and all(isinstance(one, dict) for one in found)
 
 
 def _found(reference: Json, candidates: list[_Moved], reach: set[str] | None) -> Json:

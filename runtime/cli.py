@@ -215,6 +215,14 @@ def schema(
     raise typer.Exit(run(output))
 
 
+@app.command(cls=Command)
+def demo() -> None:
+    """Show what devcfg does, on a copy of the bundled example: no cluster, no key to press, some seconds."""
+    from devcfg.runtime.commands.demo import demo as run
+
+    raise typer.Exit(run(_run))
+
+
 def main() -> NoReturn:
     """Run the command line and leave with its exit code; nothing that a file says ends in a traceback."""
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  closed by whoever started us
@@ -222,12 +230,13 @@ def main() -> NoReturn:
         if isinstance(stream, TextIOWrapper):
             # The same bytes on every machine, and a name that is no UTF-8 as it was.
             stream.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
-    sys.exit(_run())
+    sys.exit(_run(sys.argv[1:]))
 
 
-def _run() -> int:
+def _run(words: list[str]) -> int:
+    """Run one command line, say what goes wrong, and return its exit code."""
     try:
-        code = app(prog_name="devcfg", standalone_mode=False)
+        code = app(words, prog_name="devcfg", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         return 130
@@ -263,10 +272,10 @@ def _say_failure(error: Exception) -> int:
         raise error
     if isinstance(error, DevcfgError):
         from devcfg.runtime.console import report
-        from devcfg.runtime.workspace import lines_of
+        from devcfg.runtime.workspace import quote_line
 
         sys.stdout.flush()
-        report(error, lines_of)
+        report(error, quote_line)
         return error.exit_code
     show = getattr(error, "show", None)
     if show is not None:

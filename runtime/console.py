@@ -17,8 +17,8 @@ BUDGET = 4000
 """How many bytes it prints in all."""
 WORDS = 600
 """How many characters of one message it shows."""
-Lines = Callable[[str], tuple[str, ...]]
-"""Gives the source lines of a file by its name in a finding; nothing where there are none."""
+Quote = Callable[[str, int], str | None]
+"""Gives the source line of a file, both as a finding names them; None where there is none."""
 
 RED, GREEN, YELLOW, BLUE, CYAN, BOLD, DIM = "31", "32", "33", "34", "36", "1", "2"
 _COLOURS = {Severity.ERROR: RED, Severity.WARNING: YELLOW, Severity.NOTE: CYAN}
@@ -29,9 +29,9 @@ def data(text: str) -> None:
     sys.stdout.write(text)
 
 
-def say(text: str = "") -> None:
-    """Write words to stderr."""
-    sys.stderr.write(f"{text}\n")
+def say(text: str = "", *codes: str) -> None:
+    """Write a line of words to stderr, whatever a name in them may hold."""
+    sys.stderr.write(paint(printable(text), *codes) + "\n")
 
 
 def paint(text: str, *codes: str, stream: str = "stderr") -> str:
@@ -47,28 +47,28 @@ def _coloured(stream: str) -> bool:
     return (sys.stdout if stream == "stdout" else sys.stderr).isatty()
 
 
-def no_lines(_: str) -> tuple[str, ...]:
-    """Give no source lines."""
-    return ()
+def no_quote(_: str, __: int) -> str | None:
+    """Give no source line."""
+    return None
 
 
-def report(error: DevcfgError, lines: Lines = no_lines) -> None:
-    """Say what went wrong; where `lines` knows the file, a finding gets its caret."""
+def report(error: DevcfgError, quote: Quote = no_quote) -> None:
+    """Say what went wrong; where `quote` knows the line, a finding gets its caret."""
     if isinstance(error, ConfigError) and error.diagnostics:
         # Notes are for `validate`: here they would stand between the user and what is wrong.
-        say_diagnostics(tuple(one for one in error.diagnostics if one.severity is not Severity.NOTE), lines)
+        say_diagnostics(tuple(one for one in error.diagnostics if one.severity is not Severity.NOTE), quote)
     else:
-        say(f"{paint('error', RED, BOLD)}: {visible(error.message)}")
+        sys.stderr.write(f"{paint('error', RED, BOLD)}: {visible(error.message)}\n")
     if error.hint:
         say(f"  = help: {visible(error.hint)}")
 
 
-def say_diagnostics(diagnostics: tuple[Diagnostic, ...], lines: Lines = no_lines) -> None:
+def say_diagnostics(diagnostics: tuple[Diagnostic, ...], quote: Quote = no_quote) -> None:
     """Print findings to stderr in the human form: at most ten, errors first chosen, under 4 kB."""
     chosen = sorted(range(len(diagnostics)), key=lambda at: diagnostics[at].severity is not Severity.ERROR)[:SHOWN]
     text, shown = "", 0
     for at in sorted(chosen):
-        block = format_diagnostic(diagnostics[at], lines) + "\n"
+        block = _within(format_diagnostic(diagnostics[at], quote), BUDGET - 200) + "\n"
         if shown and len((text + block).encode()) > BUDGET - 100:
             break
         text += block
@@ -78,7 +78,20 @@ def say_diagnostics(diagnostics: tuple[Diagnostic, ...], lines: Lines = no_lines
     sys.stderr.write(text)
 
 
-def format_diagnostic(one: Diagnostic, lines: Lines) -> str:
+def _within(block: str, most: int) -> str:
+    """Leave out the last lines of a finding that would fill the screen by itself; a line alone is cut."""
+    if len(block.encode()) <= most:
+        return block
+    kept, size = "", len("…\n".encode())
+    for line in block.splitlines(keepends=True):
+        size += len(line.encode())
+        if size > most:
+            break
+        kept += line
+    return (kept or block[: most // 8] + "\n") + "…\n"
+
+
+def format_diagnostic(one: Diagnostic, quote: Quote) -> str:
     """Return one finding: headline, place, the line with a caret, help and notes."""
     head = paint(f"{one.severity.value}[{one.code}]", _COLOURS[one.severity], BOLD)
     parts = [f"{head}: {visible(one.message)}"]
@@ -87,9 +100,9 @@ def format_diagnostic(one: Diagnostic, lines: Lines) -> str:
         number = str(one.span.line).rjust(2)
         margin = " " * len(number)
         parts.append(f"{margin}{paint('-->', BLUE)} {visible(one.file)}:{one.span.line}:{one.span.column}")
-        source = lines(one.file)
-        if one.span.line <= len(source):
-            parts += _excerpt(one, one.span, source[one.span.line - 1], number, margin)
+        source = quote(one.file, one.span.line)
+        if source is not None:
+            parts += _excerpt(one, one.span, source, number, margin)
         elif one.label:
             parts.append(f"{margin} = help: {visible(one.label)}")
     elif one.file:
@@ -137,7 +150,11 @@ def cells(text: str) -> int:
 
 def visible(text: str) -> str:
     """Make control characters visible, so that nothing that a file says moves the cursor, and cut what is endless."""
-    text = text if len(text) <= WORDS else text[: WORDS - 1] + "…"
+    return printable(text if len(text) <= WORDS else text[: WORDS - 1] + "…")
+
+
+def printable(text: str) -> str:
+    """Make control characters visible, however long the text is: a command must stay whole."""
     return text if text.isprintable() else "".join(map(_visible, text))
 
 

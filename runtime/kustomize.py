@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
+from hashlib import sha256
 
 from devcfg.runtime.files import write_atomically
 from devcfg.runtime.reach import Reach, digest_of, kustomization_of, reach_of
@@ -19,7 +21,7 @@ TOOLS = {"kubectl": "kustomize", "kustomize": "build"}
 """The programs that can build, the best first, each with its verb."""
 TIMEOUT = 120
 """Seconds that a build may take."""
-FORMAT = "1"
+FORMAT = "2"
 """The version of what is kept: it counts for the key."""
 KEPT = 64
 """How many builds are kept."""
@@ -31,6 +33,9 @@ def build(folder: str) -> tuple[Manifest, ...]:
     """Return the built objects of a kustomization with their places, as seen from here. Raises `BaseError`."""
     name, program = _find_tool(folder)
     reach = reach_of(folder)
+    for path in reach.special:
+        words = f"`{os.path.relpath(path, os.path.realpath(folder))}` is neither a file nor a directory"
+        raise _failed(name, folder, words)
     key = digest_of(reach, folder, FORMAT, *_identity(program))
     entry = os.path.join(cache_home(), "base", f"{key}.json")
     rows = _load(entry) if key is not None else None
@@ -89,6 +94,7 @@ def _run(name: str, program: str, folder: str) -> str:
 
 _LOGGED = re.compile(r'[A-Z]\d{4} [\d:.]+ +\d+ \S+\] "command failed" err="(.*)"\Z')
 """kubectl's own log line, with a clock and a process number: only what it quotes is for people."""
+_ABSOLUTE = re.compile(r"(?<![\w.~:/-])/[^\s'\"`:,;()]+")
 _MISSING = re.compile(r"(?:lstat|open|stat) (\S+): no such file or directory")
 
 
@@ -99,11 +105,18 @@ def _reason(said: str, real: str, folder: str) -> str:
     line = line[len("error:") :].strip() if line.lower().startswith("error:") else line
     if (logged := _LOGGED.match(line)) is not None:
         line = logged[1].replace('\\"', '"')
-    line = line.replace(real, folder)
+    line = _ABSOLUTE.sub(lambda found: _from_here(found[0], real, folder), line)
     missing = _MISSING.search(line)
     if missing is not None and "git" not in line and ":/" not in missing[1]:
         return f"there is no `{missing[1]}`"
     return line if len(line) <= 500 else f"{line[:240]} … {line[-250:]}"
+
+
+def _from_here(path: str, real: str, folder: str) -> str:
+    """Return a path of this machine as the user sees it; what is not there, and URLs, stay as they are."""
+    if path == real or path.startswith(real + "/"):
+        return folder + path[len(real) :]
+    return os.path.relpath(path, os.path.realpath(".")) if path != "/" and os.path.lexists(path) else path
 
 
 def _failed(name: str, folder: str, words: str) -> BaseError:
@@ -124,19 +137,30 @@ def _place(folder: str, file: str) -> str:
 
 
 def _load(entry: str) -> tuple[Row, ...] | None:
+    """Return a build that was kept; None where there is none, or it is not as we wrote it.
+
+    A file of another user, or one that others may write, counts for nothing: XDG_CACHE_HOME may be anywhere.
+    """
     try:
-        with open(entry, "rb") as file:
-            found = json.loads(file.read())
-        rows = tuple((value, str(file), int(line)) for value, file, line in found)
-    except (OSError, ValueError, TypeError):
+        descriptor = os.open(entry, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
         return None
-    return rows if all(isinstance(value, dict) for value, _, _ in rows) else None
+    with os.fdopen(descriptor, "rb") as file:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid() or state.st_mode & 0o022:
+            return None
+        digest, _, text = file.read().partition(b"\n")
+    if digest.decode(errors="replace") != sha256(text).hexdigest():
+        return None
+    return tuple((value, file, line) for value, file, line in json.loads(text))
 
 
 def _store(entry: str, rows: tuple[Row, ...]) -> None:
     """Keep a build, readable for its owner alone. A cache that cannot be written is no reason to fail."""
     try:
-        write_atomically(entry, json.dumps(rows, ensure_ascii=False, separators=(",", ":")), private=True)
+        text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+        digest = sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+        write_atomically(entry, f"{digest}\n{text}", private=True)
         folder = os.path.dirname(entry)
         kept = sorted((os.path.join(folder, name) for name in os.listdir(folder)), key=os.path.getmtime)
         for old in kept[:-KEPT]:

@@ -28,16 +28,23 @@ _LISTS = (
 )
 _WITH_PATH = ("patches", "patchesJson6902", "replacements")
 _GENERATORS = ("configMapGenerator", "secretGenerator")
-_OPEN = ("helmCharts", "helmChartInflationGenerator")
+_OPEN = ("helmCharts", "helmChartInflationGenerator", "generators")
+"""What may run, or take in, more than the files that it names."""
+_KEYS = frozenset((*_LISTS, *_WITH_PATH, *_GENERATORS, *_OPEN, "openapi", "path", "files", "envs", "env"))
+_FOLDED = frozenset(key.casefold() for key in _KEYS)
 
 
 @dataclass(slots=True)
 class Reach:
-    """What a kustomization reads: directories (as a whole), files, and those of them that hold objects."""
+    """What a kustomization reads: directories (as a whole), files, and those of them that hold objects.
+
+    `special` is what it names although it is neither: a FIFO or a device, which a build would wait for.
+    """
 
     roots: dict[str, None] = field(default_factory=dict)
     files: dict[str, None] = field(default_factory=dict)
     resources: dict[str, None] = field(default_factory=dict)
+    special: dict[str, None] = field(default_factory=dict)
     is_open: bool = False
 
 
@@ -101,7 +108,7 @@ def _walk(root: str, reach: Reach) -> None:
     reach.roots[root] = None
     path = kustomization_of(root)
     found = read_kustomization(path) if path is not None else None
-    if found is None or any(key in found for key in _OPEN):
+    if found is None or any(key in found for key in _OPEN) or _is_spelled_otherwise(found):
         reach.is_open = True
         return
     for key in _LISTS:
@@ -117,6 +124,20 @@ def _walk(root: str, reach: Reach) -> None:
     _follow(root, openapi.get("path") if isinstance(openapi, dict) else None, reach)
 
 
+def _is_spelled_otherwise(value: object) -> bool:
+    """Tell whether a key that names files stands there in other letters: kustomize takes `Resources`, too."""
+    match value:
+        case dict():
+            return any(
+                (key not in _KEYS and str(key).casefold() in _FOLDED) or _is_spelled_otherwise(below)
+                for key, below in value.items()
+            )
+        case list():
+            return any(map(_is_spelled_otherwise, value))
+        case _:
+            return False
+
+
 def _generator(root: str, generator: dict[str, Any], reach: Reach) -> None:
     for entry in _list(generator, "files"):
         _follow(root, str(entry).partition("=")[2] or entry, reach)
@@ -127,7 +148,9 @@ def _generator(root: str, generator: dict[str, Any], reach: Reach) -> None:
 
 
 def _borrows(path: str) -> bool:
-    """Tell whether an env file names a variable without a value: kustomize takes it from the environment."""
+    """Tell whether an env file names a variable without a value: some versions take it from the environment."""
+    if not os.path.isfile(path):
+        return False
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return any(line.strip() and line.lstrip()[0] != "#" and "=" not in line for line in file)
@@ -149,16 +172,23 @@ def _follow(root: str, entry: object, reach: Reach, *, holds_objects: bool = Fal
             reach.resources[path] = None
     else:
         reach.is_open = True
+        reach.special[path] = None
 
 
 def _files_below(root: str) -> list[str]:
+    """Return every file below a root. A link that leads out of it is left out: kustomize refuses to follow that."""
     found: list[str] = []
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if name != ".git"]
-        found += [path for path in (os.path.join(folder, name) for name in names) if os.path.isfile(path)]
+        paths = (os.path.join(folder, name) for name in names)
+        found += [path for path in paths if os.path.isfile(path) and not _leads_out(path, root)]
         if len(found) > MOST_FILES:
             break
     return found
+
+
+def _leads_out(path: str, root: str) -> bool:
+    return os.path.islink(path) and not os.path.realpath(path).startswith(os.path.join(root, ""))
 
 
 def _list(mapping: dict[str, Any], key: str) -> list[Any]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
+from devcfg.overlays.emitter import escaped
+from devcfg.runtime.console import printable
 from devcfg.schemas.diagnostic import Diagnostic, Severity, Span
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
@@ -21,7 +24,7 @@ def _by_line(one: Diagnostic) -> tuple[int, int]:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    return escaped(json.dumps(value, ensure_ascii=False, indent=2)) + "\n"
 
 
 def _row(one: Diagnostic) -> dict[str, object]:
@@ -116,7 +119,7 @@ def as_github(diagnostics: tuple[Diagnostic, ...]) -> str:
 def _uri(file: str) -> str:
     from urllib.parse import quote
 
-    return quote(file)
+    return quote(os.fsencode(file))
 
 
 def _advice(one: Diagnostic) -> str:
@@ -129,7 +132,7 @@ def _sentence(one: Diagnostic) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return "%0A".join(printable(line).replace("%", "%25") for line in text.split("\n"))
 
 
 def _property(text: str) -> str:

@@ -16,6 +16,8 @@ from devcfg.runtime.workspace import reason
 from devcfg.schemas.errors import DevcfgError, OverwriteError
 
 SHOWN = 5
+MOST = 16 * 1024 * 1024
+"""Bytes that are read of a file: nothing that we generate is larger, and a lock may come from anybody."""
 
 
 class Standing(Enum):
@@ -81,12 +83,14 @@ def write_tree(tree: Tree, *, force: bool) -> tuple[tuple[str, ...], tuple[str, 
     written = [path for path in tree.wanted if tree.standings[path] is not Standing.SAME]
     removed = [path for path in tree.standings if path not in tree.wanted]
     try:
-        # The lock comes last: until then the old one tells which files are ours.
-        for path in sorted(written, key=lambda path: (path == LOCK, path)):
+        for path in sorted(path for path in written if path != LOCK):
             write_atomically(os.path.join(tree.folder, path), tree.wanted[path])
         for path in removed:
             os.unlink(os.path.join(tree.folder, path))
             _remove_empty(tree.folder, os.path.dirname(path))
+        # The lock comes last: until then the old one tells which files are ours, those to be removed too.
+        if LOCK in written:
+            write_atomically(os.path.join(tree.folder, LOCK), tree.wanted[LOCK])
     except OSError as error:
         raise DevcfgError(f"`{error.filename or tree.folder}` cannot be written: {reason(error)}") from error
     return tuple(written), tuple(removed)
@@ -94,7 +98,8 @@ def write_tree(tree: Tree, *, force: bool) -> tuple[tuple[str, ...], tuple[str, 
 
 def _standing(folder: str, path: str, text: str | None, wanted: str | None, lock: Lock | None) -> Standing:
     if text is None:
-        return Standing.FOREIGN if os.path.lexists(os.path.join(folder, path)) else Standing.ABSENT
+        taken = os.path.lexists(os.path.join(folder, path)) or _is_barred(folder, os.path.dirname(path))
+        return Standing.FOREIGN if taken else Standing.ABSENT
     if text == wanted:
         return Standing.SAME
     known = lock.files.get(path) if lock is not None else None
@@ -113,9 +118,19 @@ def _read(folder: str, path: str) -> str | None:
         return None
     try:
         with open(full, "rb") as file:
-            return file.read().decode("utf-8", "surrogateescape")
+            return file.read(MOST).decode("utf-8", "surrogateescape")
     except OSError as error:
         raise DevcfgError(f"`{full}` cannot be read: {reason(error)}") from error
+
+
+def _is_barred(folder: str, below: str) -> bool:
+    """Tell whether a link, or something that is no directory, stands on the way to a file: never written through."""
+    while below:
+        full = os.path.join(folder, below)
+        if os.path.lexists(full) and (os.path.islink(full) or not os.path.isdir(full)):
+            return True
+        below = os.path.dirname(below)
+    return False
 
 
 def _is_inside(path: str) -> bool:

@@ -8,7 +8,6 @@ import stat
 from dataclasses import dataclass
 
 from devcfg.compiler.findings import Findings
-from devcfg.compiler.limits import split_lines
 from devcfg.compiler.parser import Parsed, read_config
 from devcfg.schemas.diagnostic import Diagnostic, Severity
 from devcfg.schemas.errors import UsageError
@@ -19,7 +18,7 @@ LOCAL = "devcfg.local.yaml"
 LIMIT = 256 * 1024
 """Bytes of a dev config; one more is read, so that its reader can refuse what is longer."""
 QUOTED = 32 * 1024 * 1024
-"""Bytes of a file that findings quote lines of."""
+"""Characters of a line that a finding quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +75,27 @@ def open_workspace(given: str | None, *, with_local: bool = False) -> Workspace:
 
 def read_bytes(path: str, limit: int = LIMIT) -> bytes:
     """Read a file whole, but no more than one byte over the limit; no link, and only a regular file. Never waits."""
+    with os.fdopen(_open(path), "rb") as file:
+        return file.read(limit + 1)
+
+
+def quote_line(path: str, line: int) -> str | None:
+    """Return a source line that a finding names, by its number from 1; None where it cannot be read.
+
+    Reads no further than that line: what is refused for its size must not cost its size.
+    """
+    try:
+        # Python's universal line breaks are those of YAML.
+        with os.fdopen(_open(path), encoding="utf-8-sig", errors="replace") as file:
+            for _ in range(line - 1):
+                if not file.readline(QUOTED).endswith("\n"):
+                    return None
+            return file.readline(QUOTED).removesuffix("\n")
+    except UsageError:
+        return None
+
+
+def _open(path: str) -> int:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     except (OSError, ValueError) as error:
@@ -86,16 +106,7 @@ def read_bytes(path: str, limit: int = LIMIT) -> bytes:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise UsageError(f"`{path}` is not a regular file")
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(limit + 1)
-
-
-def lines_of(file: str) -> tuple[str, ...]:
-    """Return the source lines of a file that a finding names, to be quoted; nothing where it cannot be read."""
-    try:
-        return split_lines(read_bytes(file, QUOTED).decode("utf-8-sig", "replace"))
-    except UsageError:
-        return ()
+    return descriptor
 
 
 def check_paths(workspace: Workspace, services: tuple[str, ...]) -> tuple[Diagnostic, ...]:

@@ -109,7 +109,7 @@ def reload_rule(value: Any) -> Any:
     return {"on": value} if isinstance(value, str) else value
 
 
-_ON: dict[str, Any] = {
+RELOAD_WORDS: dict[str, Any] = {
     "anyOf": [{"enum": ["restart", "none"]}, {"type": "string", "pattern": f"^signal:({'|'.join(SIGNALS)})$"}]
 }
 
@@ -118,7 +118,9 @@ class Reload(Block):
     """What a settled batch of changes does to the dev process."""
 
     on: str = field(
-        leaf(reload_on, **_ON), "`restart` it, `signal:HUP` it, or `none` where a framework reloads itself.", "restart"
+        leaf(reload_on, **RELOAD_WORDS),
+        "`restart` it, `signal:HUP` it, or `none` where a framework reloads itself.",
+        "restart",
     )
     watch: tuple[str, ...] = field(
         many(TEXT), "gitignore patterns of the paths that count; default: all that is synced.", ()

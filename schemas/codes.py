@@ -149,6 +149,11 @@ _FIELDS = {
     ),
 }
 _PROJECT = {
+    "bad-name": Code(
+        "an object with a name that no object can have",
+        "Kubernetes takes no such kind, version, name or namespace: names hold no `/`, no `%` and nothing invisible. "
+        "Files are named after objects, so the base is refused. A template that nobody filled in looks like this, too.",
+    ),
     "base-build": Code(
         "a kustomization that does not build",
         "`kubectl kustomize` (or `kustomize build`) refused the base, and its own words follow. Run the command in the "
@@ -226,6 +231,11 @@ _BINDING = {
         "It is not known where this kind keeps its pod template, or there are no containers at the given place. Say "
         "where with `podTemplate: /spec/template`, a JSON Pointer.",
     ),
+    "wrong-shape": Code(
+        "a workload of another shape",
+        "A place of the workload in the base holds something else than Kubernetes has there, such as a text for a "
+        "list. The API server would refuse it, too.",
+    ),
     "same-container": Code(
         "two services for one container",
         "Two services are bound to the same container of the same workload, and only one process can have it. Give "
@@ -243,6 +253,12 @@ _BINDING = {
     ),
 }
 _RULES = {
+    "claims-deleted": Code(
+        "a scale-down that deletes claims",
+        "Dev mode runs one pod, and this StatefulSet deletes the claims of the pods that are scaled away "
+        "(`persistentVolumeClaimRetentionPolicy`). Nothing brings their files back. Set `replicas` to the base's "
+        "number, or to another one if they may go.",
+    ),
     "conflicting-writers": Code(
         "a patch over a field of dev mode",
         "An operation of `patches` writes a place that a field of the service writes already, and the order would "
@@ -278,6 +294,11 @@ _RULES = {
         "The base mounts a volume where dev mode wants one, and one of them would hide the other. Choose another "
         "target.",
     ),
+    "name-conflict": Code(
+        "a name of the base that dev mode gives too",
+        "A volume or container of the base has a name that dev mode gives to one of its own. `kubectl apply` would "
+        "merge the two without a word. Give it another name in the base.",
+    ),
     "nested-target": Code(
         "a sync target inside another",
         "Two sync targets of a service lie one inside the other, so that a change below both would travel twice. Sync "
@@ -288,6 +309,16 @@ _RULES = {
         "The field means something that this kind of workload does not have, such as replicas of a DaemonSet. Leave "
         "the key out.",
     ),
+    "nothing-to-remove": Code(
+        "a variable that the base does not set",
+        "`null` in `env` takes a variable of the base away, and the container's `env` has none of that name. A "
+        "variable that `envFrom` or the image sets cannot be removed: set it to an empty text, or leave the line out.",
+    ),
+    "old-pods-stay": Code(
+        "a workload that keeps its pods",
+        "A ReplicaSet, an update strategy `OnDelete` or a paused workload lets pods that run already be, whatever the "
+        "new template says. Resume it, or delete its pods, once dev mode is applied.",
+    ),
     "patch-fails": Code(
         "a patch that does not apply",
         "An operation of `patches` cannot be carried out on the workload, or would change which object it is. Patches "
@@ -296,6 +327,11 @@ _RULES = {
     "replicas-conflict": Code(
         "two numbers of replicas for one workload",
         "Several services are containers of one workload, which has one number of replicas. Say it at one of them.",
+    ),
+    "requests-over-limits": Code(
+        "requests above their limits",
+        "The API server refuses a container that requests more of something than its limit allows. Raise the limit, or "
+        "lower the request.",
     ),
     "security-relevant": Code(
         "patches that change what the pod may do",

@@ -9,6 +9,7 @@ from typing import Any
 
 from devcfg.schemas.block import Block, block, field, leaf, many, mapping, required
 from devcfg.schemas.blocks import (
+    RELOAD_WORDS,
     TREATMENTS,
     Command,
     Debug,
@@ -52,7 +53,12 @@ class Service(Block):
     """One container of one workload, and what dev mode makes of it."""
 
     workload: str | None = field(
-        leaf(workload_name, type="string", examples=["deployment/reviews", "argoproj.io/v1alpha1/Rollout/web"]),
+        leaf(
+            workload_name,
+            type="string",
+            pattern="^([^/]+/[^/]+/|v1/)?[^/]+/[^/]+$",
+            examples=["deployment/reviews", "argoproj.io/v1alpha1/Rollout/web"],
+        ),
         "The workload: `kind/name` or `group/version/kind/name`; default: the only one with the service's name.",
     )
     podTemplate: str | None = field(
@@ -83,7 +89,7 @@ class Service(Block):
         (),
     )
     reload: Reload = field(
-        block(Reload, reload_rule, type="string"),
+        block(Reload, reload_rule, **RELOAD_WORDS),
         "What a settled batch of changes does: `restart`, `none`, `signal:HUP`, or a mapping.",
         {},
     )

@@ -19,7 +19,7 @@ LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """An RFC 1123 label, as Kubernetes names containers, namespaces and most objects."""
 SUBDOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 ENV_NAME = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*")
-QUANTITY = re.compile(r"[+]?(\d+\.?\d*|\.\d+)(([KMGTPE]i)|[numkMGTPE]|[eE][+-]?\d+)?")
+QUANTITY = re.compile(r"[+]?([0-9]+\.?[0-9]*|\.[0-9]+)(([KMGTPE]i)|[numkMGTPE]|[eE][+-]?[0-9]+)?")
 IMAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:/-]*[A-Za-z0-9])?(@sha256:[0-9a-f]{64})?")
 OWNED = ("/devcfg", "/proc", "/sys", "/dev")
 
@@ -115,7 +115,7 @@ def boolean(value: Any) -> bool:
 def duration(value: Any) -> str:
     """Take a length of time such as `300ms`, `2s`, `1.5s` or `1m`."""
     found = filled(value)
-    if not re.fullmatch(r"\d{1,6}(\.\d{1,3})?(ms|s|m)", found):
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?(ms|s|m)", found):
         fail("bad-value", f"wanted a length of time such as `300ms`, `2s` or `1m`, found {describe(value)}")
     return found
 
@@ -231,7 +231,9 @@ def image(value: Any) -> str:
 def user(value: Any) -> str:
     """Take `uid` or `uid:gid`, numbers as Kubernetes wants them."""
     found = filled(value)
-    if not re.fullmatch(r"\d{1,10}(:\d{1,10})?", found) or any(int(part) > 2**31 - 1 for part in found.split(":")):
+    if not re.fullmatch(r"[0-9]{1,10}(:[0-9]{1,10})?", found) or any(
+        int(part) > 2**31 - 1 for part in found.split(":")
+    ):
         fail(
             "bad-value",
             f"wanted `uid` or `uid:gid` as numbers, found {describe(value)}",
@@ -248,6 +250,8 @@ def quantity(value: Any) -> str:
     return found
 
 
+# The schema says as much of each check as a pattern can, so that an editor underlines what a command would refuse.
+_BELOW = r"^(?![/~]|[A-Za-z]:|(.*/)?\.\.(/|$)|.*\\).+$"
 _STRINGY = ["string", "number", "boolean"]
 _NAME = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 
@@ -260,20 +264,22 @@ SUBDOMAIN_NAME = leaf(
     type="string",
     pattern="^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
 )
-IMAGE_REFERENCE = leaf(image, type="string", examples=["python:3-slim"])
-QUANTITY_TEXT = leaf(quantity, type=["string", "number"], examples=["500m", "1Gi"])
+IMAGE_REFERENCE = leaf(image, type="string", pattern=f"^{IMAGE.pattern}$", examples=["python:3-slim"])
+QUANTITY_TEXT = leaf(quantity, type=["string", "number"], pattern=f"^{QUANTITY.pattern}$", examples=["500m", "1Gi"])
 BOOLEAN = leaf(boolean, type="boolean")
-DURATION = leaf(duration, type="string", pattern=r"^\d{1,6}(\.\d{1,3})?(ms|s|m)$", examples=["300ms", "10s"])
+DURATION = leaf(duration, type="string", pattern=r"^[0-9]{1,6}(\.[0-9]{1,3})?(ms|s|m)$", examples=["300ms", "10s"])
 POD_PATH = leaf(pod_path, type="string", pattern="^/", examples=["/src"])
-LOCAL_PATH = leaf(local_path, type="string", examples=["services/reviews", "."])
-FORWARD = leaf(port_pair, type=["string", "integer"], examples=["8080:80", "9080", ":9080"])
-REVERSE = leaf(port_reverse, type="string", examples=["9003:9003"])
+LOCAL_PATH = leaf(local_path, type="string", pattern=_BELOW, examples=["services/reviews", "."])
+FORWARD = leaf(
+    port_pair, type=["string", "integer"], pattern="^([0-9]{0,5}:)?[0-9]{1,5}$", examples=["8080:80", "9080", ":9080"]
+)
+REVERSE = leaf(port_reverse, type="string", pattern="^[0-9]{1,5}:[0-9]{1,5}$", examples=["9003:9003"])
 ARGV = leaf(
     argv,
     anyOf=[{"type": "array", "items": {"type": _STRINGY}, "minItems": 1}, {"type": "string", "minLength": 1}],
     examples=[["python", "-u", "app.py"]],
 )
-USER = leaf(user, type=["string", "integer"], examples=["1000", "1000:1000"])
+USER = leaf(user, type=["string", "integer"], pattern="^[0-9]{1,10}(:[0-9]{1,10})?$", examples=["1000", "1000:1000"])
 
 
 def words(*choices: str) -> Shape:

@@ -17,6 +17,8 @@ HOME = f"{ROOT}/home"
 SHARED_VOLUME = "devcfg"
 SOURCE_VOLUME = "devcfg-source"
 TOOLS_CONTAINER = "devcfg-tools"
+SEED_CONTAINER = "devcfg-seed-"
+"""What the names of seeding init containers begin with; the service follows."""
 
 _KNOWN_GROUPS = ("", "apps", "batch")
 

@@ -69,9 +69,12 @@ class Role(Enum):
     ASSUME = "assume"
     """A `test` of what lowering read from the base."""
     PRISTINE = "pristine"
-    """An assumption that holds only before the API server fills in defaults: left out of a patch for a live object."""
+    """An assumption that holds word for word only before the API server fills in defaults: on a live object, leaf by
+    leaf, and absence not at all."""
     GUARD = "guard"
     """Done by the guard component where kustomize builds; by these operations elsewhere."""
+    FRAME = "frame"
+    """Done by the guard component, too; on a live object it is there already, as the API server puts it there."""
     CHANGE = "change"
     """What the dev config asks for."""
 

@@ -67,6 +67,10 @@ class WorkloadPlan:
     """Fields of the base that dev mode takes away: what `kubectl apply` does not do for objects it did not make."""
     security: tuple[str, ...] = ()
     """Security-relevant changes that `patches` make, in words."""
+    bystanders: tuple[ObjectPatch, ...] = ()
+    """Autoscalers of other workloads: their patches change nothing, and assert that they do not turn to this one."""
+    scaled: bool = False
+    """Whether an autoscaler that the base gains could act on this workload."""
 
     @property
     def target(self) -> Target:

@@ -1,4 +1,4 @@
-"""A plain YAML scalar that still knows its source text: a string where one is wanted, a number where one is."""
+"""A plain YAML scalar that still knows its source text, for where a string is wanted. Never resolved here."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from devcfg.compiler.lowering.fragment import Bound, Fragment
 from devcfg.compiler.witness import append_all, exact_length
-from devcfg.schemas.patch import Json, Op, Operation, Role
+from devcfg.schemas.patch import Json, Op, Operation
 
 
 def lower_environment(bound: Bound) -> Fragment:
@@ -13,8 +13,8 @@ def lower_environment(bound: Bound) -> Fragment:
     if not wanted:
         return Fragment()
     path, source = bound.at / "env", bound.field("env")
-    names = bound.witness.items(path, "name", source) or ()
-    remaining = list(names)
+    listed = bound.witness.items(path, "name", source)
+    names = listed or ()
     operations: list[Operation] = []
     # From the end: an index below stays what it was.
     for at in reversed(range(len(names))):
@@ -25,21 +25,15 @@ def lower_environment(bound: Bound) -> Fragment:
         operations.append(Operation(Op.REMOVE, path / at, None, field))
         earlier = name in names[:at]
         if wanted[name] is None or earlier:
-            del remaining[at]
-        else:
-            operations.append(Operation(Op.ADD, path / at, _entry(name, wanted[name]), field))
+            continue
+        operations.append(Operation(Op.ADD, path / at, _entry(name, wanted[name]), field))
     new = tuple(
         (_entry(name, value), bound.field(f"env.{name}"))
         for name, value in wanted.items()
         if value is not None and name not in names
     )
-    appended = append_all(bound.witness, path, new)
-    if names and appended:
-        length = Operation(Op.TEST, path / len(remaining) / "name", new[0][0]["name"], source, Role.ASSUME)
-        appended = (appended[0], length, *appended[1:])
-    elif names:
-        operations = [*exact_length(path, len(names), source), *operations]
-    return Fragment(tuple(operations) + appended)
+    length = exact_length(path, len(names), source) if listed is not None else ()
+    return Fragment((*length, *operations, *append_all(bound.witness, path, new)))
 
 
 def _entry(name: str, value: str | dict[str, Json] | None) -> Json:

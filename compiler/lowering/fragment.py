@@ -1,4 +1,4 @@
-"""What lowering one config block yields: operations on the container, and parts that join the pod's lists."""
+"""What lowering one config block yields: operations on the container, parts for the pod's lists. Never their order."""
 
 from __future__ import annotations
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from devcfg.compiler.lowering.assumptions import assume, assume_names, assume_value
+from devcfg.schemas.environment import holds_values
 from devcfg.schemas.errors import PatchError
-from devcfg.schemas.patch import Json, Op, Operation, Pointer, Role, apply_operation, lookup, same
+from devcfg.schemas.patch import Json, Op, Operation, Pointer, apply_operation, lookup, same
 
 IDENTITY = (
     Pointer(("apiVersion",)),
@@ -71,13 +73,15 @@ def _lower_one(document: Json, one: Json, source: str) -> list[Operation]:
             return _replace(document, path, one["value"], source)
         case "copy":
             origin = Pointer.parse(one["from"])
-            return _add(document, path, _must_exist(document, origin), source)
+            value = _copied(document, origin)
+            read = [*assume_names(document, origin, source), *assume(document, origin, source)]
+            return read + _add(document, path, value, source)
         case _:
             origin = Pointer.parse(one["from"])
             _refuse_identity(origin)
             if origin.covers(path):
                 raise PatchError(f"`{origin}` cannot move into itself", hint="choose a `path` outside of it")
-            value = _must_exist(document, origin)
+            value = _copied(document, origin)
             removed = _remove(document, origin, source)
             for step in removed:
                 document = apply_operation(document, step)
@@ -85,43 +89,25 @@ def _lower_one(document: Json, one: Json, source: str) -> list[Operation]:
 
 
 def _add(document: Json, path: Pointer, value: Json, source: str) -> list[Operation]:
-    guards = _elements(document, path, source)
+    guards = assume_names(document, path, source)
     parent = lookup(document, path.parent)
-    if isinstance(parent, list):
-        # Where an element lands depends on all that is there: the whole list is what this step assumes.
-        known = Operation(Op.TEST, path.parent, parent, source, Role.ASSUME)
-        return [*guards, known, Operation(Op.ADD, path, value, source)]
-    return [*guards, _known(document, path, source), Operation(Op.ADD, path, value, source)]
+    # Where an element lands depends on all that is there: the whole list is what this step assumes.
+    known = assume(document, path.parent if isinstance(parent, list) else path, source)
+    return [*guards, *known, Operation(Op.ADD, path, value, source)]
 
 
 def _remove(document: Json, path: Pointer, source: str) -> list[Operation]:
     _must_exist(document, path)
-    guards = _elements(document, path, source)
-    return [*guards, _known(document, path, source), Operation(Op.REMOVE, path, None, source)]
+    known = (*assume_names(document, path, source), *assume(document, path, source))
+    return [*known, Operation(Op.REMOVE, path, None, source)]
 
 
 def _replace(document: Json, path: Pointer, value: Json, source: str) -> list[Operation]:
-    guards = [*_elements(document, path, source), _known(document, path, source)]
+    known = (*assume_names(document, path, source), *assume(document, path, source))
     if isinstance(lookup(document, path.parent), list):
         # `replace` means different things to different libraries where the member is missing: never emitted.
-        return [*guards, Operation(Op.REMOVE, path, None, source), Operation(Op.ADD, path, value, source)]
-    return [*guards, Operation(Op.ADD, path, value, source)]
-
-
-def _known(document: Json, path: Pointer, source: str) -> Operation:
-    return Operation(Op.TEST, path, lookup(document, path), source, Role.ASSUME)
-
-
-def _elements(document: Json, path: Pointer, source: str) -> list[Operation]:
-    """Assert the name of each named list element on the way, so that a reordered list is noticed."""
-    tests = []
-    for depth in range(1, len(path)):
-        element = lookup(document, Pointer(path[:depth]))
-        if path[depth - 1].isdecimal() and isinstance(element, dict) and isinstance(element.get("name"), str):
-            at = Pointer(path[:depth]) / "name"
-            if at != path:
-                tests.append(Operation(Op.TEST, at, element["name"], source, Role.ASSUME))
-    return tests
+        return [*known, Operation(Op.REMOVE, path, None, source), Operation(Op.ADD, path, value, source)]
+    return [*known, Operation(Op.ADD, path, value, source)]
 
 
 def _merge(document: Json, patch: dict[str, Json], at: Pointer, source: str) -> list[Operation]:
@@ -132,19 +118,14 @@ def _merge(document: Json, patch: dict[str, Json], at: Pointer, source: str) -> 
         deeper = isinstance(value, dict) and isinstance(found, dict)
         if not deeper and not same(found, value):
             _refuse_identity(path)
-        if value is None:
-            if found is not None:
-                known = Operation(Op.TEST, path, found, source, Role.ASSUME)
-                steps += [known, Operation(Op.REMOVE, path, None, source)]
-            else:
-                steps.append(Operation(Op.TEST, path, None, source, Role.ASSUME))
-        elif isinstance(value, dict) and isinstance(found, dict):
+        if value and deeper:
             steps += _merge(found, value, path, source)
-        elif not same(found, value):
-            known = Operation(Op.TEST, path, found, source, Role.ASSUME)
-            steps += [known, Operation(Op.ADD, path, _without_nulls(value), source)]
-        else:
-            steps.append(Operation(Op.TEST, path, found, source, Role.ASSUME))
+            continue
+        steps += assume_value(found, path, source)
+        if value is None and found is not None:
+            steps.append(Operation(Op.REMOVE, path, None, source))
+        elif not deeper and not same(found, value):
+            steps.append(Operation(Op.ADD, path, _without_nulls(value), source))
     return steps
 
 
@@ -163,4 +144,13 @@ def _must_exist(document: Json, path: Pointer) -> Json:
     found = lookup(document, path)
     if found is None:
         raise PatchError(f"there is nothing at `{path}`")
+    return found
+
+
+def _copied(document: Json, path: Pointer) -> Json:
+    """Return what `copy` or `move` brings elsewhere, unless the patch would then hold what may be secret."""
+    found = _must_exist(document, path)
+    if holds_values(found, path):
+        hint = "write the value itself, or take it from its source with `valueFrom`"
+        raise PatchError(f"`{path}` holds values of the base's environment, which a patch never copies", hint=hint)
     return found

@@ -7,7 +7,6 @@ from devcfg.compiler.lowering.fragment import Bound, Element, Fragment
 from devcfg.compiler.lowering.image import mirrored
 from devcfg.compiler.lowering.security import init_security
 from devcfg.compiler.witness import Witness, append_all
-from devcfg.schemas.manifest import Manifest
 from devcfg.schemas.naming import (
     PLAN_ANNOTATION,
     ROOT,
@@ -36,8 +35,8 @@ def lower_annotations(bounds: tuple[Bound, ...], digest: str) -> tuple[Operation
     if witness.peek(path) is None:
         if witness.peek(path.parent) is None:
             steps += [
-                Operation(Op.TEST, path.parent, None, "", Role.GUARD),
-                Operation(Op.ADD, path.parent, {}, "", Role.GUARD),
+                Operation(Op.TEST, path.parent, None, "", Role.FRAME),
+                Operation(Op.ADD, path.parent, {}, "", Role.FRAME),
             ]
         else:
             steps.append(Operation(Op.TEST, path, None, "", Role.GUARD))
@@ -58,7 +57,7 @@ def lower_annotations(bounds: tuple[Bound, ...], digest: str) -> tuple[Operation
         witness.read(default, first.field("container"))
     else:
         steps += [
-            Operation(Op.TEST, default, None, "", Role.ASSUME),
+            Operation(Op.TEST, default, None, first.field("container"), Role.ASSUME),
             Operation(Op.ADD, default, first.binding.name, first.field("container")),
         ]
     return tuple(steps)
@@ -105,37 +104,27 @@ def replicas(bounds: tuple[Bound, ...]) -> tuple[int, str]:
     return 1, bounds[0].field("replicas")
 
 
-def lower_strategy(
-    bounds: tuple[Bound, ...], kind: Kind | None, claims: tuple[Json, ...], base: tuple[Manifest, ...]
-) -> tuple[Operation, ...]:
+def lower_strategy(bounds: tuple[Bound, ...], kind: Kind | None, claims: tuple[Json, ...]) -> tuple[Operation, ...]:
     """Recreate instead of rolling where a claim can be mounted once: a rolling update would wait for itself."""
     if kind is None or not kind.rolling:
         return ()
     first = bounds[0]
     source = next((bound.field("persist[0]") for bound in bounds if bound.service.persist), "")
-    if not claims and not _mounts_single_claim(first, base):
+    if not claims and not _mounts_claim(first):
         return ()
     return (Operation(Op.ADD, Pointer(("spec", "strategy")), {"type": "Recreate"}, source),)
 
 
-def _mounts_single_claim(bound: Bound, base: tuple[Manifest, ...]) -> bool:
+def _mounts_claim(bound: Bound) -> bool:
+    """Any claim counts: how many may mount it stands in another object, which this patch cannot assert."""
     witness, path = bound.witness, bound.pod / "volumes"
     if not witness.exists(path):
         return False
     found = False
     for at in range(len(witness.peek(path))):
         name = witness.read(path / at / "persistentVolumeClaim" / "claimName")
-        found = found or (name is not None and _is_single(str(name), base))
+        found = found or name is not None
     return found
-
-
-def _is_single(claim: str, base: tuple[Manifest, ...]) -> bool:
-    """A claim that is not in the base counts as one that can be mounted once: waiting for it would never end."""
-    for manifest in base:
-        if (manifest.kind, manifest.name) == ("PersistentVolumeClaim", claim):
-            modes = (manifest.object.get("spec") or {}).get("accessModes") or []
-            return "ReadWriteMany" not in modes
-    return True
 
 
 def lower_autoscaler(witness: Witness, wanted: int, source: str) -> tuple[Operation, ...]:
@@ -148,6 +137,13 @@ def lower_autoscaler(witness: Witness, wanted: int, source: str) -> tuple[Operat
         Operation(Op.ADD, spec / "minReplicas", wanted, source),
         Operation(Op.ADD, spec / "maxReplicas", wanted, source),
     )
+
+
+def lower_bystander(witness: Witness) -> tuple[Operation, ...]:
+    """Assert that the autoscaler of another workload stays one."""
+    for member in ("kind", "name"):
+        witness.read(Pointer(("spec", "scaleTargetRef", member)))
+    return witness.tests()
 
 
 def config_map(bound: Bound, supervisor: str) -> Json:

@@ -7,8 +7,18 @@ from devcfg.compiler.lowering.fragment import Bound, Element, Fragment
 from devcfg.compiler.lowering.image import mirrored
 from devcfg.compiler.lowering.security import init_security
 from devcfg.schemas.blocks import Persist
-from devcfg.schemas.naming import BUSYBOX, ROOT, SHARED_VOLUME, WORKLOAD_LABEL, claim_name, fit, seed_mark, volume_name
-from devcfg.schemas.patch import Json
+from devcfg.schemas.naming import (
+    BUSYBOX,
+    ROOT,
+    SEED_CONTAINER,
+    SHARED_VOLUME,
+    WORKLOAD_LABEL,
+    claim_name,
+    fit,
+    seed_mark,
+    volume_name,
+)
+from devcfg.schemas.patch import Json, Role
 
 SEED_SCRIPT = (
     "while [ $# -gt 0 ]; do b=/devcfg/bin/busybox; from=$1 to=$2 mark=$3; shift 3; "
@@ -63,16 +73,25 @@ def _seed(bound: Bound) -> tuple[Element, ...]:
         words += [rule.target, place, seed_mark(bound.name, rule.target)]
         mounts.append({"name": volume_name(bound.name, rule.target), "mountPath": place})
     container: Json = {
-        "name": fit(f"devcfg-seed-{bound.name}", 63),
+        "name": fit(SEED_CONTAINER + bound.name, 63),
         "image": mirrored(image, bound.images) if bound.service.image else image,
         "command": [BUSYBOX, "sh", "-c", SEED_SCRIPT, "seed", *words],
         "resources": SEED_RESOURCES,
     }
-    if bound.service.imagePullPolicy:
-        container["imagePullPolicy"] = bound.service.imagePullPolicy
+    policy = _pull_policy(bound, f"sync[{seeded[0][0]}].seed")
+    if policy:
+        container["imagePullPolicy"] = policy
     container.update(init_security(bound))
     container["volumeMounts"] = mounts
     return ((container, bound.field(f"sync[{seeded[0][0]}].seed")),)
+
+
+def _pull_policy(bound: Bound, field: str) -> str:
+    """Return the dev container's own: a node that must not pull its image must not pull it for the seed either."""
+    if bound.service.imagePullPolicy:
+        return bound.service.imagePullPolicy
+    # Where it is missing, the API server fills it in by the image's tag, for both containers alike.
+    return str(bound.witness.read(bound.at / "imagePullPolicy", bound.field(field), Role.PRISTINE) or "")
 
 
 def _claim(bound: Bound, name: str, wanted: Persist) -> Json:

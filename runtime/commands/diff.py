@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
@@ -10,7 +9,7 @@ from devcfg.overlays.hunks import Hunk, diff_plan
 from devcfg.runtime import console
 from devcfg.runtime.places import line_of
 from devcfg.runtime.project import Project, Sources, compile_project
-from devcfg.runtime.workspace import lines_of
+from devcfg.runtime.workspace import quote_line
 from devcfg.schemas.diagnostic import Severity
 from devcfg.schemas.errors import UsageError
 
@@ -25,10 +24,10 @@ def diff(sources: Sources, *, live: bool) -> int:
         raise UsageError("`--live` is not supported yet", hint=hint)
     project = compile_project(sources)
     warnings = tuple(one for one in project.diagnostics if one.severity is Severity.WARNING)
-    console.say_diagnostics(warnings, lines_of)
+    console.say_diagnostics(warnings, quote_line)
     for one in diff_plan(project.plan):
-        place = f"  {one.place}" if one.place else "  added"
-        console.data(_paint(one.label, console.BOLD) + place + "\n")
+        place = f"  {console.printable(one.place)}" if one.place else "  added"
+        console.data(_paint(console.printable(one.label), console.BOLD) + place + "\n")
         for hunk in one.hunks:
             for line in _hunk(project, hunk, is_whole=not hunk.path):
                 console.data(line + "\n")
@@ -38,29 +37,13 @@ def diff(sources: Sources, *, live: bool) -> int:
 
 def _hunk(project: Project, hunk: Hunk, *, is_whole: bool) -> Iterator[str]:
     if not is_whole:
-        yield _paint(f"@@ {_cause(project, hunk.source)} @@ {hunk.path}", console.CYAN)
+        yield _paint(console.printable(f"@@ {_cause(project, hunk.source)} @@ {hunk.path}"), console.CYAN)
     after = hunk.after
     if is_whole and len(after) > ADDED + 1:
         after = (*after[:ADDED], f"… {len(after) - ADDED} more lines")
-    before = _hidden(hunk.before) if "env" in hunk.path else hunk.before
-    for sign, line in _changes(before, after):
+    for sign, line in _changes(hunk.before, after):
         colour = {"-": console.RED, "+": console.GREEN}.get(sign)
         yield _paint(f"{sign} {console.visible(line)}", *([colour] if colour else []))
-
-
-def _hidden(lines: tuple[str, ...]) -> tuple[str, ...]:
-    """Hide the values of the base's environment: they may be secret, and a diff ends up in logs."""
-    shown: list[str] = []
-    depth = 0
-    for line in lines:
-        found = re.match(r"([ -]*)value: ", line)
-        if found is not None:
-            depth = len(found[1])
-            shown.append(f"{found[0]}(not shown)")
-        elif not depth or len(line) - len(line.lstrip()) <= depth:
-            depth = 0
-            shown.append(line)
-    return tuple(shown)
 
 
 def _cause(project: Project, source: str) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from devcfg.overlays.component import HEADER
+from devcfg.overlays.component import HEADER, identity
 from devcfg.runtime import console
 from devcfg.runtime.places import field_of, line_of, operations_of, pointers_at
 from devcfg.runtime.project import Project, Sources, compile_project
@@ -17,7 +17,7 @@ from devcfg.schemas.codes import CODES
 from devcfg.schemas.errors import ConfigError, UsageError
 from devcfg.schemas.fields import closest
 from devcfg.schemas.patch import Op, Operation, Role
-from devcfg.schemas.plan import ObjectPatch
+from devcfg.schemas.plan import ObjectPatch, Plan
 from devcfg.schemas.reference import Entry, all_fields, describe_field
 
 SHOWN = 12
@@ -27,7 +27,7 @@ SHOWN = 12
 def explain(sources: Sources, what: str) -> int:
     """Print the explanation, and return the exit code. Raises `UsageError` where there is nothing to explain."""
     for line in _lines(sources, what):
-        console.data(line + "\n")
+        console.data(console.printable(line) + "\n")
     return 0
 
 
@@ -80,7 +80,8 @@ def _forms(form: Any) -> Iterator[str]:
     elif "enum" in form:
         yield " | ".join(map(str, form["enum"]))
     elif form.get("type") == "integer" and "minimum" in form:
-        yield f"a whole number from {form['minimum']} to {form['maximum']}"
+        least, most = form["minimum"], form["maximum"]
+        yield f"a whole number from {least} to {most}" if least != most else str(least)
     elif "type" in form:
         names = {"array": "a list", "object": "a mapping", "string": "a text", "integer": "a whole number"}
         names |= {"number": "a number", "boolean": "true or false", "null": "null"}
@@ -128,31 +129,51 @@ def _explain_config_line(sources: Sources, line: int) -> Iterator[str]:
     if not fields:
         raise UsageError(f"`{workspace.path}:{line}` stands above the first field")
     project = compile_project(sources)
-    for field in fields:
-        owner = _owner(field, project)
+    for field in dict.fromkeys(_whole(field, project.plan) for field in fields):
         yield f"{workspace.path}:{line} {field}"
         entry = describe_field(field)
         if entry is not None:
             yield from _wrapped(entry.text, "  ")
-        found = operations_of(owner, project.plan)
-        changes = [(one, step) for one, step in found if step.op is not Op.TEST]
+        found = _caused(field, project.plan)
+        changes = [(one, step) for one, step in found if step.op is not Op.TEST and step.role is not Role.ASSUME]
         if not changes:
             yield "  it changes no manifest by itself: it is for the session, or for what is written around it"
         for one, step in changes[:SHOWN]:
             yield f"  {one.patch.target.label}: {_deed(step)}"
         if len(changes) > SHOWN:
             yield f"  … and {len(changes) - SHOWN} more"
-        tests = len(found) - len(changes)
+        tests = sum(step.op is Op.TEST for _, step in found)
         if tests:
             yield f"  {tests} test{'s' * (tests != 1)} of the base guard{'s' * (tests == 1)} it"
 
 
-def _owner(field: str, project: Project) -> str:
-    """Return the field itself, or the nearest one around it that causes operations, such as an argv for its word."""
+_IN_ARGUMENTS = re.compile(r"(services\.[^.]+)\.(workdir|reload\.stop(\..+)?|command\.(build|run))")
+"""Fields that travel in the supervisor's arguments, which are written once for all of them."""
+
+
+def _whole(field: str, plan: Plan) -> str:
+    """Return the field that a part without a meaning of its own belongs to: `command.run` for `command.run[0]`."""
+    while field.count(".") > 1 and not operations_of(field, plan):
+        entry = describe_field(field)
+        if entry is not None and (entry.keys or not field.endswith("]")):
+            break
+        field = re.sub(r"(\.[^.\[\]]*|\[\d+\])$", "", field)
+    return field
+
+
+def _caused(field: str, plan: Plan) -> list[tuple[ObjectPatch, Operation]]:
+    """Return the operations that a field causes, or else those of the field around it that is lowered as a whole."""
+    found = list(operations_of(field, plan))
+    arguments = _IN_ARGUMENTS.fullmatch(field)
+    if arguments is not None:
+        command = operations_of(f"{arguments[1]}.command", plan)
+        found += [(one, step) for one, step in command if step.path[-1] == "args"]
     around = field
-    while around.count(".") > 1 and not operations_of(around, project.plan):
+    while not found and around.count(".") > 1:
         around = re.sub(r"(\.[^.\[\]]*|\[\d+\])$", "", around)
-    return around if operations_of(around, project.plan) and around.count(".") > 1 else field
+        if around.count(".") > 1 and not around.endswith(".command"):
+            found = [(one, step) for one, step in operations_of(around, plan) if step.source == around]
+    return found
 
 
 def _explain_patch_line(sources: Sources, file: str, lines: list[str], line: int) -> Iterator[str]:
@@ -191,7 +212,7 @@ def _match(project: Project, file: str, step: Operation) -> tuple[ObjectPatch, O
         if workload.id != folder:
             continue
         for one in workload.patched:
-            for other in one.patch.operations:
+            for other in (*identity(one.patch), *one.patch.operations):
                 if other.to_json() == step.to_json():
                     return one, other
     return None

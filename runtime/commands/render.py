@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from devcfg.runtime import console
 from devcfg.runtime.project import Project, Sources, compile_project
-from devcfg.runtime.workspace import lines_of
+from devcfg.runtime.workspace import quote_line
 from devcfg.schemas.diagnostic import Severity
 from devcfg.schemas.errors import UsageError
 from devcfg.schemas.plan import WorkloadPlan
@@ -33,7 +33,7 @@ def render(sources: Sources, request: Request) -> int:
     _check_request(sources, request)
     project = compile_project(sources)
     warnings = tuple(one for one in project.diagnostics if one.severity is Severity.WARNING)
-    console.say_diagnostics(warnings, lines_of)
+    console.say_diagnostics(warnings, quote_line)
     if request.check:
         from devcfg.runtime.commands.check import check
 
@@ -54,11 +54,11 @@ def _print(project: Project, request: Request) -> None:
             console.data("".join(f"# ---- {path}\n{text}" for path, text in component_of(project).items()))
         case "json-patch":
             from devcfg.overlays import render_json_patch
+            from devcfg.runtime.advice import patch_by_hand
 
             workload = _only_workload(project, request)
             console.data(render_json_patch(workload.workload))
-            for one in workload.beside:
-                console.say(f"note: {one.patch.target.label} needs a patch of its own: `devcfg render` says which")
+            _say(patch_by_hand(project, workload))
         case "inverse":
             from devcfg.overlays import render_inverse
             from devcfg.runtime.advice import take_back_by_hand

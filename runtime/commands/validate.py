@@ -5,7 +5,7 @@ from __future__ import annotations
 from devcfg.runtime import console
 from devcfg.runtime.base import Form, find_base, read_base
 from devcfg.runtime.project import Sources, together
-from devcfg.runtime.workspace import Workspace, check_paths, lines_of, open_workspace
+from devcfg.runtime.workspace import Workspace, check_paths, open_workspace, quote_line
 from devcfg.schemas.diagnostic import Diagnostic, Severity, has_errors
 from devcfg.schemas.errors import ConfigError
 
@@ -62,9 +62,9 @@ def _summary(workspace: Workspace, sources: Sources) -> str:
 
 def _print(found: tuple[Diagnostic, ...], form: str, said: str) -> None:
     if form == "human":
-        console.say_diagnostics(found, lines_of)
+        console.say_diagnostics(found, quote_line)
         if not has_errors(found):
-            console.say(console.paint(said, console.GREEN))
+            console.say(said, console.GREEN)
         return
     from devcfg.runtime.reports import as_github, as_json, as_sarif
 

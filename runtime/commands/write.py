@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from shlex import quote
 
 from devcfg.overlays import render_overlay
 from devcfg.runtime import console
 from devcfg.runtime.component import base_of, component_of, directory_of
 from devcfg.runtime.files import write_atomically
 from devcfg.runtime.project import Project
-from devcfg.runtime.reach import kustomization_of
+from devcfg.runtime.reach import NAMES, kustomization_of, read_kustomization
 from devcfg.runtime.tree import survey, write_tree
 from devcfg.runtime.workspace import reason
 from devcfg.schemas.errors import DevcfgError
@@ -28,14 +29,28 @@ def write(project: Project, *, force: bool) -> int:
     made = _make_overlay(project, base=base, folder=folder, overlay=overlay)
     if made:
         console.say(f"wrote {made}: yours from now on")
+    elif not _is_listed(folder, overlay):
+        console.say(f"note: {overlay} is yours, and lists no part of {folder}: add what it shall have, such as")
+        console.say(f"  components: [{os.path.relpath(os.path.realpath(folder), os.path.realpath(overlay))}]")
+        return 0
     if made or written or removed:
-        console.say(f"apply it: kubectl apply -k {overlay}")
+        console.say(f"apply it: kubectl apply -k {quote(overlay)}")
     return 0
+
+
+def _is_listed(folder: str, overlay: str) -> bool:
+    """Tell whether an overlay lists the component or a part of it; one that cannot be read is the user's affair."""
+    found = read_kustomization(kustomization_of(overlay) or "")
+    listed = (found or {}).get("components") or []
+    if found is None or not isinstance(listed, list):
+        return True
+    paths = [os.path.realpath(os.path.join(overlay, one)) for one in listed if isinstance(one, str)]
+    return any(path == os.path.realpath(folder) or path.startswith(os.path.realpath(folder) + os.sep) for path in paths)
 
 
 def _make_overlay(project: Project, *, base: str, folder: str, overlay: str) -> str:
     """Make the overlay where there is none, and return its path; an empty string where there is one."""
-    if kustomization_of(overlay) is not None:
+    if any(os.path.lexists(os.path.join(overlay, name)) for name in NAMES):
         return ""
     real = os.path.realpath(overlay)
     text = render_overlay(

@@ -1,12 +1,17 @@
 """No hostile file becomes an object: every one is refused with our error, at a place in the file."""
 
+import json
+import os
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from devcfg.compiler.document import read_document
 from devcfg.compiler.manifests import read_manifests
+from devcfg.runtime.workspace import open_workspace
 from devcfg.schemas.errors import BaseError, ConfigError
 
 CORPUS = runpy.run_path(str(Path(__file__).parent / "data" / "hostile.py"))["corpus"]()
@@ -92,3 +97,82 @@ def weigh(value):
             return sum(map(weigh, value))
         case _:
             return len(str(value))
+
+
+def test_a_config_whose_lines_end_in_carriage_returns_is_a_config_like_any_other():
+    text = "version: 1\nservices:\n  web:\n    image: x\n"
+    found = [read_document(text.replace("\n", end).encode(), file="devcfg.yaml").value for end in ("\n", "\r", "\r\n")]
+    assert found[0] == found[1] == found[2] != {}
+
+
+@pytest.mark.parametrize("name", [name for name, data in CORPUS.items() if len(data) < 1_000_000])
+def test_a_hostile_personal_file_is_refused_like_a_config(name, tmp_path):
+    (tmp_path / "devcfg.yaml").write_text("version: 1\nservices: {web: {image: x}}\n")
+    (tmp_path / "devcfg.local.yaml").write_bytes(CORPUS[name])
+    with pytest.raises(ConfigError) as caught:
+        open_workspace(str(tmp_path / "devcfg.yaml"), with_local=True)
+    assert {one.file for one in caught.value.diagnostics} == {str(tmp_path / "devcfg.local.yaml")}
+
+
+READER = """
+import resource, sys
+from devcfg.compiler.parser import read_config
+from devcfg.compiler.manifests import read_manifests
+from devcfg.schemas.errors import ConfigError
+resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
+for path in sys.argv[1:]:
+    with open(path, "rb") as file:
+        data = file.read(1_000_000)
+    for read in (read_config, read_manifests) if not path.endswith("-config") else (read_config,):
+        try:
+            read(data, file="devcfg.yaml")
+        except ConfigError:
+            pass
+# Not getrusage: a new program inherits the peak of the one that started it.
+with open("/proc/self/status") as status:
+    print(next(line.split()[1] for line in status if line.startswith("VmHWM")))
+"""
+MOST_MEGABYTES = 150
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems count memory differently")
+def test_no_hostile_file_costs_more_than_150_megabytes(tmp_path):
+    paths = []
+    for name, data in CORPUS.items():
+        # What is longer than any base's limit is refused by its length, and needs no reader of bases.
+        path = tmp_path / (name if len(data) < 1_000_000 else f"{name}-config")
+        path.write_bytes(data)
+        paths.append(str(path))
+    code = READER.replace("MOST_BYTES", str(1024 * MOST_MEGABYTES * 1024 * 4))
+    done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    peak = int(done.stdout) / 1024
+    print(f"{len(paths)} hostile files, read as config and base in one process: {peak:.0f} MB at most")
+    assert peak < MOST_MEGABYTES
+
+
+LOCKS = [
+    "",
+    "{",
+    "[" * 5_000_000,
+    '{"version": 1, "files": {"../../../etc/passwd": "x", "/etc/passwd": "x"}}',
+    "\x00" * 99,
+]
+
+
+@pytest.mark.parametrize("number", range(len(LOCKS)))
+def test_a_hostile_lock_is_no_crash_and_leads_nowhere_else(tmp_path, number):
+    (tmp_path / "devcfg.yaml").write_text(json.dumps({"base": "base.yaml", "services": {"web": {"image": "x:1"}}}))
+    (tmp_path / "base.yaml").write_text(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n"
+        "spec: {template: {spec: {containers: [{name: web, image: w}]}}}\n"
+    )
+    (tmp_path / "kustomization.yaml").write_text("resources: [base.yaml]\n")
+    for arguments in (["--write"], ["--check"], ["--write"], ["--write", "--force"], ["--check"]):
+        command = [sys.executable, "-m", "devcfg.runtime", "render", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ})
+        assert "Traceback" not in done.stderr
+        assert "passwd" not in done.stdout + done.stderr
+        if arguments == ["--write"]:
+            (tmp_path / "k8s/components/devcfg/devcfg.lock").write_text(LOCKS[number])
+    assert done.returncode == 0

@@ -303,3 +303,38 @@ def test_without_the_c_parser_the_same_is_read_and_refused(monkeypatch):
     monkeypatch.setattr(syntax, "cyaml", None)
     assert [(one.line, one.object) for one in read(text)] == fast
     assert [place(refused(one)[0]) for one in broken] == places
+
+
+@pytest.mark.parametrize("name", ["web", "web.v1", "system:auth-reader", "Web_1", "a b", "名", "x" * 253])
+def test_names_that_some_kind_of_object_may_have_are_taken(name):
+    assert (
+        only(f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {json.dumps(name)}}}\n")["metadata"]["name"] == name
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("kind", "../K"),
+        ("kind", "K/x"),
+        ("kind", "1K"),
+        ("apiVersion", "../x/v1"),
+        ("apiVersion", "a/b/v1"),
+        ("apiVersion", "x/.."),
+        ("metadata.name", ".."),
+        ("metadata.name", "."),
+        ("metadata.name", "a/b"),
+        ("metadata.name", "a%2fb"),
+        ("metadata.name", "a\x1bb"),
+        ("metadata.name", "a\u202eb"),
+        ("metadata.name", "x" * 254),
+        ("metadata.namespace", "../.."),
+        ("metadata.namespace", "a\nb"),
+    ],
+)
+def test_a_name_that_no_object_can_have_is_refused(field, value):
+    base = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "b"}}
+    (base if field in base else base["metadata"])[field.rpartition(".")[2]] = value
+    (finding,) = refused(json.dumps(base))
+
+    assert (finding.code, f"`{field}`" in finding.message) == ("bad-name", True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
-import shutil
 import subprocess
 from pathlib import Path
+from random import Random
 
 import pytest
 import yaml
@@ -44,10 +44,6 @@ def test_what_json_cannot_hold_is_refused_as_kustomize_refuses_it(text):
         read_kustomize(text)
 
 
-def kustomize(directory: Path) -> str:
-    return subprocess.run(["kubectl", "kustomize", str(directory)], check=True, capture_output=True, text=True).stdout
-
-
 def printed(node: yaml.ScalarNode):
     """Read one scalar of kubectl's output, which knows only quoted strings, JSON's words and decimal numbers."""
     if node.style in ("'", '"') or node.style == "|":
@@ -69,32 +65,86 @@ def below(node: yaml.MappingNode, *path: str) -> yaml.MappingNode:
     return node
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl")
-def test_the_record_is_what_kubectl_prints_today(tmp_path):
-    texts = [row[0] for row in RECORD]
+def through_kubectl(root: Path, texts: list[str], kubectl: str):
+    """Return for each text the nodes that kubectl prints: untouched, patched, as annotations of both."""
     rows = "\n".join(f"    k{number}: {text}" for number, text in enumerate(texts))
-    (tmp_path / "base.yaml").write_text(
+    (root / "base.yaml").write_text(
         "".join(
             f"---\napiVersion: example.com/v1\nkind: Widget\nmetadata:\n  name: {name}\n  annotations:\n{rows}\n"
             f"spec:\n  free:\n{rows}\n"
             for name in ("untouched", "patched")
         )
     )
-    (tmp_path / "kustomization.yaml").write_text(
+    (root / "kustomization.yaml").write_text(
         "resources: [base.yaml]\npatches:\n- target: {kind: Widget, name: patched}\n"
         "  patch: |-\n    - {op: add, path: /extra, value: 1}\n"
     )
+    printed_text = subprocess.run([kubectl, "kustomize", root], check=True, capture_output=True, text=True).stdout
     found = {}
-    for document in yaml.compose_all(kustomize(tmp_path), Loader=yaml.CSafeLoader):
+    for document in yaml.compose_all(printed_text, Loader=yaml.CSafeLoader):
         name = below(document, "metadata", "name").value
         for place, path in (("free", ("spec", "free")), ("annotation", ("metadata", "annotations"))):
             nodes = {key.value: value for key, value in below(document, *path).value}
             found[name, place] = [nodes[f"k{number}"] for number in range(len(texts))]
+    return found
+
+
+def test_the_record_is_what_kubectl_prints_today(tmp_path, kubectls):
+    found = through_kubectl(tmp_path, [row[0] for row in RECORD], kubectls[0])
     for at, (text, untouched, patched, annotation) in enumerate(RECORD):
         assert same_kind(printed(found["untouched", "free"][at]), untouched), text
         assert same_kind(printed(found["patched", "free"][at]), patched), text
         assert found["untouched", "annotation"][at].value == text
         assert found["patched", "annotation"][at].value == annotation, text
+
+
+def drawn_scalars(seed, count):
+    """Return that many plain scalars that look like numbers, words and moments; equal seeds give equal ones."""
+    random, found = Random(seed), set()
+    choice = random.choice
+    digits = lambda most: "".join(random.choice("0123456789_") for _ in range(random.randint(0, most)))  # noqa: E731
+    sign = lambda: random.choice(["", "-", "+"])  # noqa: E731
+    forms = (
+        lambda: "".join(random.choice("0123456789+-._eExXoObBaAfFnN~TZ:") for _ in range(random.randint(1, 7))),
+        lambda: sign() + random.choice(["0x", "0o", "0b", "0X", "0B", "0O", "0"]) + digits(6) + random.choice("01aF"),
+        lambda: f"{sign()}{digits(22)}{choice(['', '.'])}{digits(5)}{choice(['', 'e', 'E+', 'e-'])}{digits(2)}",
+        lambda: (
+            f"{random.choice(['2024', '0000', '24'])}-{random.randint(0, 14)}-{random.randint(0, 32):02d}"
+            + random.choice(["", "T03:04:05Z", "t3:4:5.5+01:00", "T24:00:00Z", "T23:59:60Z"])
+        ),
+    )
+    while len(found) < count:
+        text = random.choice(forms)()
+        try:
+            node = yaml.compose(f"k: {text}\n", Loader=yaml.CSafeLoader).value[0][1]
+            read_kustomize(text)
+        except (yaml.YAMLError, ValueError, IndexError):
+            continue
+        if text and node.value == text and not node.style:
+            found.add(text)
+    return sorted(found)
+
+
+def reads_as_kubectl_prints(root, kubectls, seed, count):
+    texts = drawn_scalars(seed, count)
+    for kubectl in kubectls:
+        found = through_kubectl(root, texts, kubectl)
+        for at, text in enumerate(texts):
+            value = read_kustomize(text)
+            assert same_kind(value, printed(found["untouched", "free"][at])), text
+            assert same_kind(through_patch(value), printed(found["patched", "free"][at])), text
+            assert annotation_after_patch(PlainScalar(text, None)) == found["patched", "annotation"][at].value, text
+    print(f"{count} drawn scalars, seed {seed}, {len(kubectls)} kubectls: all read alike")
+
+
+def test_drawn_scalars_read_as_kubectl_prints_them(tmp_path, kubectls):
+    reads_as_kubectl_prints(tmp_path, kubectls[:1], 1, 500)
+
+
+@pytest.mark.proof
+def test_thousands_of_drawn_scalars_read_as_every_kubectl_prints_them(tmp_path, kubectls):
+    for seed in range(2, 12):
+        reads_as_kubectl_prints(tmp_path, kubectls, seed, 1500)
 
 
 @given(st.integers(min_value=-(2**63), max_value=2**64 - 1))

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from textwrap import dedent
@@ -27,6 +28,7 @@ HERE = Path(__file__).parent
 CASES = sorted(HERE.glob("cases/*/*"))
 OURS = re.compile(r"([A-Z_]+=\S* )*devcfg( |$)")
 EXPECTATIONS = ("transcript", "tree")
+NEEDS_KUBECTL = "\n# needs kubectl\n"
 
 
 def named(case: Path) -> str:
@@ -36,6 +38,8 @@ def named(case: Path) -> str:
 @pytest.mark.parametrize("case", CASES, ids=named)
 def test_the_case_prints_and_writes_what_its_transcript_says(case, tmp_path, monkeypatch, request):
     settle(monkeypatch, tmp_path)
+    if NEEDS_KUBECTL in (case / "transcript").read_text("utf-8") and shutil.which("kubectl") is None:
+        pytest.skip("there is no kubectl on the path")
     first = play(case, tmp_path / "one")
     assert play(case, tmp_path / "some" / "where" / "else") == first, "in another directory it gives other bytes"
     if any((tmp_path / "xdg_cache_home").rglob("*.json")):
@@ -138,19 +142,34 @@ def text_of(stream: io.TextIOWrapper) -> str:
 
 
 SHIPPED = files("devcfg.runtime.pod").joinpath("supervisor.sh").read_text("utf-8")
+VERSION = version("devcfg")
 BLOCK = re.compile(r"(?m)^( *)supervisor\.sh: \|\n((?:\1  .*\n|\n)+)")
+IN_DIFF = re.compile(r"(?m)^\+   supervisor\.sh: \|\n((?:\+     .*\n)+)\+ … (\d+) more lines\n")
+DIGEST = re.compile(r'("[^"\n]*/configmap\.yaml": )"[0-9a-f]{64}"')
 
 
 def folded(data: bytes) -> bytes:
-    """Put one line for the supervisor where it stands as it is shipped, so that its changes touch no case."""
+    """Put a few words for the supervisor where it stands as it is shipped, so that its changes touch no case.
+
+    The same for what follows from it, a digest in the lock, and for devcfg's own version.
+    """
 
     def fold(found: re.Match[str]) -> str:
         if dedent(found[2]).strip("\n") != SHIPPED.strip("\n"):
             return found[0]
         return f"{found[1]}supervisor.sh: |\n{found[1]}  (the supervisor as it is shipped)\n"
 
-    text = data.decode("utf-8", "surrogateescape")
-    return BLOCK.sub(fold, text).encode("utf-8", "surrogateescape")
+    def fold_in_diff(found: re.Match[str]) -> str:
+        shown = re.sub(r"(?m)^\+     ", "", found[1])
+        if not SHIPPED.startswith(shown) or SHIPPED.count("\n") != shown.count("\n") + int(found[2]):
+            return found[0]
+        return "+   supervisor.sh: |\n+     (the supervisor as it is shipped, its beginning and how many more lines)\n"
+
+    text = IN_DIFF.sub(fold_in_diff, BLOCK.sub(fold, data.decode("utf-8", "surrogateescape")))
+    text = DIGEST.sub(r'\1"(of the supervisor as it is shipped)"', text)
+    text = text.replace(f'"devcfg": "{VERSION}"', '"devcfg": "(this version)"')
+    text = text.replace(f"; {VERSION} writes", "; (this version) writes").replace(f"; {VERSION} may", "; (this version) may")
+    return text.encode("utf-8", "surrogateescape")
 
 
 def contents(directory: Path) -> dict[str, bytes]:

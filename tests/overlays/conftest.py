@@ -1,9 +1,5 @@
 """Real plans from short texts, projects on disk, and every kubectl of the machine to build them with."""
 
-import glob
-import json
-import os
-import shutil
 import subprocess
 
 import pytest
@@ -49,16 +45,6 @@ def web():
 
 
 @pytest.fixture(scope="session")
-def kubectls():
-    """Return every kubectl of this machine: the one on the path and the versions that lie beside it."""
-    found = shutil.which("kubectl")
-    if found is None:
-        pytest.skip("there is no kubectl on the path")
-    beside = os.path.join(os.path.dirname(os.path.realpath(found)), "kubectl.1.*")
-    return (found, *sorted(glob.glob(beside)))
-
-
-@pytest.fixture(scope="session")
 def plan_of():
     """Return a function that compiles a dev config against a base."""
 
@@ -67,20 +53,6 @@ def plan_of():
         return compile_plan(parsed, read_manifests(base, file=file), supervisor=SUPERVISOR)
 
     return compiled
-
-
-@pytest.fixture(scope="session")
-def canonical():
-    """Return a function that writes objects for comparison: by kind, namespace and name, keys in order."""
-
-    def written(objects):
-        def key(one):
-            meta = one["metadata"]
-            return one["kind"], one["apiVersion"], meta.get("namespace") or "", meta["name"]
-
-        return "\n".join(json.dumps(one, sort_keys=True) for one in sorted(objects, key=key))
-
-    return written
 
 
 class Project:

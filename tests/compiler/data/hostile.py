@@ -61,6 +61,9 @@ def corpus() -> dict[str, bytes]:
     add("complex-key", "? [a, b]\n: c", "? {a: b}\n: c", "? |\n  a\n: b\n? 1\n: 2", "? &a [x]\n: *a", "s: {? [a] : b}")
     add("alias-key", "a: &a x\n*a : y", "a: &a [x]\n*a : y", "s: {&a a: 1, b: {*a : 2}}")
 
+    add("complex-key-deep", "? [" + "k" * 120_000 + "]\n: a", "? ? ? ? a\n: b", "{? a, ? [b]: c}")
+    add("key-number", "1e999999999: a", "9" * 5000 + ": a", "0x" + "f" * 5000 + ": a", "s: {.nan: a}")
+
     # Merge keys.
     fold = "a: &a {" + ", ".join(f"k{n}: v" for n in range(500)) + "}\n"
     add("merge-fold", *(fold + f"b: {{<<: [{', '.join(['*a'] * count)}]}}\n" for count in (50, 100, 2000)))
@@ -69,6 +72,12 @@ def corpus() -> dict[str, bytes]:
     add("merge-chain", "\n".join(nest), "\n".join(f"{line}\nn{at}: [*m{at}]" for at, line in enumerate(nest)))
     add("merge-wrong", "<<: 1", "<<: [1]", "<<: [[a]]", "<<:", "<<: []", "a: {<<: x}", "<<: {a: 1}\n<<: {b: 2}")
     add("merge-recursive", "a: &a {<<: *a}", "a: &a {b: {<<: *a}}", "a: &a\n  <<: [*a]", "&a <<: *a")
+
+    wide = ["w0: &w0 {" + ", ".join(f"k{n}: v" for n in range(60)) + "}"]
+    wide += [f"w{n}: &w{n} {{<<: [{', '.join([f'*w{n - 1}'] * 9)}], x{n}: y}}" for n in range(1, 12)]
+    add("merge-bomb", "\n".join(wide), good + "\n".join(wide), "\n".join(wide) + "\nz: {<<: [*w11, *w10, *w9]}")
+    grown = ["g0: &g0 {a: 1}"] + [f"g{n}: &g{n} {{<<: *g{n - 1}, l: *g{n - 1}, r: *g{n - 1}}}" for n in range(1, 30)]
+    add("merge-and-share", "\n".join(grown), "\n".join(grown).replace("<<: ", "m: "))
 
     # Anchors and aliases.
     add("recursive", "a: &a [*a]", "a: &a {b: *a}", "&a a: *b", "a: &a\n- b: &b\n  - *a\n", "&r {a: *r}")
@@ -80,6 +89,12 @@ def corpus() -> dict[str, bytes]:
         "- &a x\n" + "- *a\n" * 9,
     )
     add("anchors", "a: [" + ", ".join(f"&a{n} x" for n in range(25_000)) + "]", "a: &" + "x" * 200_000 + " *y")
+    add(
+        "anchors-many",
+        "a:\n" + "".join(f"- &a{n} x\n" for n in range(100_000)),
+        "".join(f"k{n}: &a{n}\n" for n in range(20_000)),
+    )
+    add("alias-loop", "a: &a {b: &b {c: *a, d: *b}}", "&a [&b [*a, *b]]", "a: &a\n  b: &b\n    - *b\n    - *a\n")
     add("anchor-syntax", "a: &", "a: & b", "a: *", "a: &a &b c", "a: &a *a", "a: *a b")
 
     # Encodings.
@@ -94,6 +109,15 @@ def corpus() -> dict[str, bytes]:
         add(f"character-{character:04x}", good + f"x: a{chr(character)}b\n", f"# here: {chr(character)}\n{good}")
     add("nul", b"\x00", b"a: b\x00", b"\x00" * 100_000, b"a: '\x00'\n")
     add("surrogate-escape", 'a: "\\ud800"', 'a: "\\udc00\\ud800"', 'a: "\\U00110000"', 'a: "\\xzz"')
+
+    add(
+        "mark-everywhere",
+        "\ufeff" * 1000,
+        "a: b\n" + "\ufeff" * 100_000,
+        "a:\n- \ufeffb\n",
+        good.replace("web", "\ufeffweb"),
+    )
+    add("escape", "a: \x1b[2J", "a: \x1b]0;x\x07", "\x1b[31mkey: a", 'a: "\\e[2J" b', "a: \x9b2J")
 
     # Tabs.
     add(
