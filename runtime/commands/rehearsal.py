@@ -47,8 +47,7 @@ def _surroundings(folder: str) -> Iterator[None]:
     """Keep what a session remembers, and its socket, in the demo's own directory; have a `python`."""
     before = dict(os.environ)
     os.environ["XDG_STATE_HOME"] = os.path.join(folder, "state")
-    if len(folder) < 60:  # the path of a socket is short
-        os.environ["XDG_RUNTIME_DIR"] = folder
+    os.environ["XDG_RUNTIME_DIR"] = folder
     if not shutil.which("python"):
         os.mkdir(os.path.join(folder, "bin"))
         os.symlink(sys.executable, os.path.join(folder, "bin", "python"))

@@ -143,6 +143,7 @@ class LocalSite:
     async def leave(self) -> None:
         if self._pid:
             await self._quit()
+            self._sweep()
         for name in ("run", "agent"):
             shutil.rmtree(os.path.join(self._folder, name), ignore_errors=True)
         for name in ("busybox", "commands"):
@@ -178,6 +179,14 @@ class LocalSite:
             await asyncio.sleep(0.01)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._record)
+
+    def _sweep(self) -> None:
+        """End what a supervisor that was killed could not end; its processes carry the mark of its directory."""
+        mark = os.fsencode(f"DEVCFG_RUN={self.directory}:")
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
+                if mark in file.read():
+                    os.kill(int(name), signal.SIGKILL)
 
     async def open_stream(self) -> Stream:
         words = [sys.executable, "-S", "-m", "agent", os.path.join(self._folder, "agent")]
