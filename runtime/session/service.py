@@ -40,6 +40,9 @@ class Hearer(Protocol):
     def words(self, service: str, text: str) -> None:
         """Hear words."""
 
+    def refresh(self) -> None:
+        """Hear that the service is another, without a word."""
+
 
 class Running:
     """Runs one service until it is cancelled; what happens goes to `hearer`."""
@@ -54,7 +57,7 @@ class Running:
         self.synced = asyncio.Event()
         """Set once every rule has agreed."""
         self.ready = asyncio.Event()
-        """Set once the process was asked to start, or is known to be left alone."""
+        """Set once every rule has agreed, and the process is asked to start or is left alone."""
         self.forwards: dict[Ports, int] = {}
         self.policy = policy_of(spec)
         self.engines: tuple[Engine, ...] = ()
@@ -108,7 +111,6 @@ class Running:
                 await self._linked.wait()
                 async with self._forwarded():
                     await self._begin(start=start)
-                    self.ready.set()
                     await self._reload()
         finally:
             for engine in self.engines:
@@ -124,6 +126,8 @@ class Running:
         self._told = (state.generation, state.state)
         self._ran = state.generation
         await self._all_synced()
+        self.ready.set()
+        self._hearer.refresh()
         commands = self.spec.command.dump()
         changed = self.site.renew(digest({name: commands[name] for name in ("build", "run", "debug")}))
         if not start or self.spec.command.run is None:

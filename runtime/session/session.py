@@ -79,6 +79,10 @@ class Session:
         """Show words."""
         self._display.tell(service, text, console.DIM)
 
+    def refresh(self) -> None:
+        """Show how the services are now."""
+        self._display.refresh()
+
     # ---- life
 
     async def _live(self) -> None:

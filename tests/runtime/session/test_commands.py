@@ -203,6 +203,33 @@ def test_flush_returns_when_what_was_saved_before_has_arrived(project, up):
     assert all(project.far(f"many/{number}.txt").read_text() == str(number) for number in range(20))
 
 
+def test_each_rule_has_a_row_of_its_own(project, up):
+    done = project.devcfg("sync", "status")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "web  src → /app  two-way-safe  1 files, 0 pending, 0 conflicts\n",
+    )
+    (row,) = json.loads(project.devcfg("sync", "status", "-o", "json").stdout)["rules"]
+    assert (row["service"], row["path"], row["files"], row["halted"]) == ("web", "src", 1, None)
+
+
+def test_a_halt_is_shown_and_ended_by_saying_which_side_is_right(project, up):
+    for name in ("a", "b", "c"):
+        project.write(f"src/{name}.txt", name)
+    assert project.devcfg("sync", "flush").returncode == 0
+    for path in (project.root / "src").iterdir():
+        path.unlink()
+    assert "everything is gone from the local side" in up.wait_for("halted")["reason"]
+    assert project.far("a.txt").exists()
+    done = project.devcfg("status", "-o", "json")
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["services"][0]["sync"][0]["halted"]
+    assert project.devcfg("sync", "flush").returncode == 3
+    assert project.devcfg("sync", "resolve", ".", "--remote").returncode == 0
+    assert project.devcfg("sync", "flush").returncode == 0
+    assert (project.root / "src/a.txt").read_text() == "a"
+
+
 def test_why_names_the_pattern_that_ignores_a_path(project, up):
     project.write("src/.gitignore", "*.tmp\n")
     project.write("src/x.tmp", "")
