@@ -161,9 +161,10 @@ class Running:
                     engine.connected(agent)
                 if self._tasks is not None:
                     self._tasks.create_task(self._follow_events(link))
+                self._linked.set()
                 if self.ready.is_set():
                     self._hearer.words(self.name, "connected again")
-                self._linked.set()
+                    self._spawn(self._look())  # a new agent follows only what it was asked about
             case Lost(reason=reason):
                 if self._agent is not None:
                     self._say(Happening.DISCONNECTED, reason=reason.message)
@@ -273,6 +274,9 @@ class Running:
     async def _steer(self, work: Awaitable[State]) -> State:
         self._asked = self._asked or time.monotonic()
         return self._process_told(await work)
+
+    async def _look(self) -> None:
+        self._process_told(await self.process.look())
 
     async def _tell_serving(self) -> None:
         if (ms := await self.process.serving()) is not None:

@@ -324,6 +324,18 @@ def test_a_lost_agent_is_noticed_and_what_was_saved_meanwhile_is_live_afterwards
     project.wait_for_log("VERSION 2")
     up.wait_for_words("connected again")
     assert up.end() == 0
+
+
+def test_the_end_of_a_process_is_noticed_by_the_agent_that_comes_after_a_lost_one(project):
+    up = project.up()
+    up.wait_for("restarted", generation=1)
+    before = len(up.events)
+    for pid in processes(project, b"\0-m\0agent\0"):
+        os.kill(pid, signal.SIGKILL)
+    up.wait_for("connected", after=before)
+    os.kill(int((project.root / ".devcfg/local/web/run/pid").read_text()), signal.SIGKILL)
+    up.wait_for("exited", code=137)
+    assert up.end() == 0
     assert project.owned() == []
 
 
