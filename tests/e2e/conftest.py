@@ -214,7 +214,7 @@ class Project:
 
     def advice(self, said: str) -> None:
         """Follow literally the commands that devcfg printed on standard error."""
-        commands = [line.strip() for line in said.splitlines() if line.startswith("  ")]
+        commands = [line.strip() for line in said.splitlines() if line.startswith(("  kubectl ", "  devcfg "))]
         assert commands, said
         for one in commands:
             run("sh", "-ec", one, cwd=self.path)

@@ -291,3 +291,13 @@ def test_the_inverse_prints_one_operation_a_line():
         '  {"op": "add", "path": "/spec/replicas", "value": 2}\n'
         "]\n"
     )
+
+
+@pytest.mark.parametrize(("version", "stored"), [("apps/v1", "500m"), ("example.test/v1", "0.5")])
+def test_a_quantity_is_found_again_as_its_kind_of_object_is_stored(version, stored):
+    document = {"apiVersion": version, "kind": "Web", "spec": {}}
+    resources = {"limits": {"cpu": "0.5"}}
+    back = invert(document, (Operation(Op.ADD, Pointer(("spec", "resources")), resources),))
+    live = {**document, "spec": {"resources": {"limits": {"cpu": stored}}}}
+
+    assert apply_patch(live, back) == document
