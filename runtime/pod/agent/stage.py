@@ -43,6 +43,17 @@ class Stage:
             self._fd = os.open(paths.STAGE, paths.DIRECTORY, dir_fd=self._root)
         return self._fd
 
+    def renew(self) -> None:
+        """Let the directory go if it was removed meanwhile, as `git clean` does: nothing in it can be used."""
+        if self._fd < 0:
+            return
+        try:
+            there = os.path.samestat(os.lstat(paths.STAGE, dir_fd=self._root), os.fstat(self._fd))
+        except FileNotFoundError:
+            there = False
+        if not there:
+            self.close()
+
     def name(self) -> str:
         """Return a name that is not in use."""
         self._number += 1
@@ -62,6 +73,7 @@ class Stage:
 
     def receive(self, stream: Iterable[bytes]) -> list[Staged]:
         """Take a transfer stream; StreamError when it is none. A record's problem leaves the others alone."""
+        self.renew()
         buffer = Buffer(stream)
         results: list[Staged] = []
         with paths.Folders(self._root) as folders:
