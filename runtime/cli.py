@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from io import TextIOWrapper
 from typing import Annotated, Any, NoReturn
 
@@ -16,10 +17,10 @@ os.environ.setdefault("TYPER_USE_RICH", "0")
 import typer
 
 from devcfg.runtime.options import BaseOption, Command, File, Group, Local, Services, word
-from devcfg.runtime.verbs import session
 from devcfg.schemas.errors import DevcfgError
 
 REPORTS = ("human", "json", "sarif", "github")
+OF_FILES = ("validate", "render", "diff", "explain", "schema", "demo")
 FORMATS = ("plain", "component", "json-patch", "inverse")
 
 app = typer.Typer(
@@ -166,12 +167,9 @@ def schema(
     raise typer.Exit(run(output))
 
 
-app.add_typer(session)
-
-
 @app.command(cls=Command)
 def demo() -> None:
-    """Show what devcfg does, on a copy of the bundled example: no cluster, no key to press, some seconds."""
+    """Show what devcfg does, on a copy of the bundled example: no cluster, no key to press, under a minute."""
     from devcfg.runtime.commands.demo import demo as run
 
     raise typer.Exit(run(_run))
@@ -187,8 +185,18 @@ def main() -> NoReturn:
     sys.exit(_run(sys.argv[1:]))
 
 
+@cache
+def _add_verbs() -> None:
+    """Take in the verbs of a session: what only reads files shall not wait for their options to be built."""
+    from devcfg.runtime.verbs import session
+
+    app.add_typer(session)
+
+
 def _run(words: list[str]) -> int:
     """Run one command line, say what goes wrong, and return its exit code."""
+    if not words or words[0] not in OF_FILES:
+        _add_verbs()
     try:
         code = app(words, prog_name="devcfg", standalone_mode=False)
         sys.stdout.flush()

@@ -56,6 +56,7 @@ async def _ask_again(commands: consent.Commands, *, yes: bool) -> None:
             changed = ", ".join(f"`{name}`" for name in commands.new)
             hint = "start the session again, which asks; with `--yes` it accepts what is saved while it runs"
             raise UsageError(f"commands of {changed} changed and were not accepted; {hint}")
+        console.raw("\r\x1b[K" if sys.stderr.isatty() else "")  # in place of the live line
         consent.show(commands)
         console.say(consent.QUESTION)
         consent.check(await _line())

@@ -122,6 +122,12 @@ class Answers:
             row = rule_row(engine, path, target)
             rows.append({"service": name, **row})
         yield {"json": {"version": 1, "rules": rows}}
+        for row in rows:
+            counts = f"{row['files']} files, {row['pending']} pending, {row['conflicts']} conflicts"
+            yield {"data": f"{row['service']}  {row['path']} → {row['target']}  {row['mode']}  {counts}"}
+            for word in ("halted", "degraded"):
+                if row[word]:
+                    yield {"data": f"  {word}: {row[word]}"}
         yield {"end": DECIDE if any(row["conflicts"] or row["halted"] for row in rows) else 0}
 
     async def _flush(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:

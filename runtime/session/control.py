@@ -16,11 +16,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from hashlib import sha256
 from typing import Any
 
-from devcfg.schemas.errors import DevcfgError
+from devcfg.schemas.errors import DevcfgError, UsageError
 
 Answer = AsyncIterator[dict[str, Any]]
 Handler = Callable[[dict[str, Any]], Answer]
 """Answers one request line by line; the last line is `{"end": EXIT_CODE}`. Raises `DevcfgError` in words."""
+BASE = 80
+"""Bytes of a directory that still leaves room for a socket in it: the kernel takes 107 in all."""
 LONGEST = 1024 * 1024
 """Bytes of one line."""
 
@@ -32,7 +34,8 @@ class NoSessionError(DevcfgError):
 def socket_path(project: str) -> str:
     """Return where a project's session listens: short enough for a socket, in a directory that is the user's own."""
     base = os.environ.get("XDG_RUNTIME_DIR", "")
-    folder = os.path.join(base, "devcfg") if os.path.isabs(base) else f"/tmp/devcfg-{os.getuid()}"  # noqa: S108
+    usable = os.path.isabs(base) and len(os.fsencode(base)) <= BASE
+    folder = os.path.join(base, "devcfg") if usable else f"/tmp/devcfg-{os.getuid()}"  # noqa: S108
     return os.path.join(folder, sha256(os.fsencode(os.path.realpath(project))).hexdigest()[:16])
 
 
@@ -85,8 +88,8 @@ class Control:
             async for one in self._handler(_request(line)):
                 await _send(writer, one)
         except DevcfgError as error:
-            await _send(writer, {"error": error.message, "hint": error.hint})
-            await _send(writer, {"end": error.exit_code})
+            usage = isinstance(error, UsageError)
+            await _send(writer, {"error": error.message, "hint": error.hint, "usage": usage})
 
 
 def _request(line: bytes) -> dict[str, Any]:
@@ -123,7 +126,8 @@ def ask(project: str, verb: str, **members: Any) -> Iterator[dict[str, Any]]:
             for line in lines:
                 found = json.loads(line)
                 if "error" in found:
-                    raise DevcfgError(found["error"], hint=found.get("hint", ""))
+                    kind = UsageError if found.get("usage") else DevcfgError
+                    raise kind(found["error"], hint=found.get("hint", ""))
                 yield found
                 if "end" in found:
                     return

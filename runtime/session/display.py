@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -73,7 +74,8 @@ class Display:
 
     def refresh(self) -> None:
         """Draw the live line anew where it changed."""
-        if self._terminal and (text := self._status()) != self._live:
+        width = shutil.get_terminal_size().columns - 1  # a line that wraps could not be drawn anew
+        if self._terminal and (text := self._status()[:width]) != self._live:
             self._live = text
             self._raw(f"{CLEAR}{text}")
 

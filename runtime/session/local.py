@@ -31,7 +31,7 @@ PATIENCE = 15.0
 """Seconds that a supervisor may take to end beyond the grace of its process."""
 LOG_LIMIT = 8 * 1024 * 1024
 """Bytes of a log that the next session goes on with."""
-LOOK, LOOK_IDLE = 0.01, 0.1
+LOOK, LOOK_IDLE = 0.01, 0.05
 """Seconds between two looks at the log: while something is printed, and while nothing is."""
 _SHIM = """#!/bin/sh
 # Stands in for busybox where there is none: the machine's own programs.
@@ -61,9 +61,11 @@ class LocalSite:
 
     @property
     def directory(self) -> str:
+        """Return the supervisor's state directory."""
         return os.path.join(self._folder, "run")
 
     def place(self, path: str) -> str:
+        """Return where a path of the container is on this machine."""
         return os.path.join(self._folder, "root", path.lstrip("/"))
 
     @property
@@ -73,9 +75,11 @@ class LocalSite:
 
     @property
     def shared(self) -> bool:
+        """Say that the ports of the process are this machine's own."""
         return True
 
     async def enter(self) -> bool:
+        """Start the supervisor, or take over the one that was left behind."""
         if not os.path.isdir("/proc/self"):
             hint = "the supervisor reads Linux's /proc; on other systems use a cluster"
             raise DevcfgError("`up --local` works on Linux", hint=hint)
@@ -141,8 +145,10 @@ class LocalSite:
             await asyncio.sleep(0.005)
 
     async def leave(self) -> None:
+        """End the supervisor and all that it started; what was synced stays."""
         if self._pid:
             await self._quit()
+            self._sweep()
         for name in ("run", "agent"):
             shutil.rmtree(os.path.join(self._folder, name), ignore_errors=True)
         for name in ("busybox", "commands"):
@@ -157,6 +163,7 @@ class LocalSite:
             self._lock = -1
 
     def renew(self, commands: str) -> bool:
+        """Remember what the process is started with; return whether it is another than before."""
         path, known = os.path.join(self._folder, "commands"), ""
         with contextlib.suppress(OSError), open(path, encoding="utf-8") as file:
             known = file.read().strip()
@@ -179,14 +186,25 @@ class LocalSite:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._record)
 
+    def _sweep(self) -> None:
+        """End what a supervisor that was killed could not end; its processes carry the mark of its directory."""
+        mark = os.fsencode(f"DEVCFG_RUN={self.directory}:")
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
+                if mark in file.read():
+                    os.kill(int(name), signal.SIGKILL)
+
     async def open_stream(self) -> Stream:
+        """Start an agent."""
         words = [sys.executable, "-S", "-m", "agent", os.path.join(self._folder, "agent")]
         return await LocalStream.start(words, env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": POD})
 
     async def dial(self, port: int) -> Pair:
+        """Connect to the process."""
         return await asyncio.open_connection("127.0.0.1", port)
 
     async def log(self) -> AsyncIterator[str]:
+        """Yield the lines of the log from now on."""
         with open(self._log_path, "rb") as file:
             file.seek(0, os.SEEK_END)
             rest, pause = b"", LOOK
@@ -204,6 +222,7 @@ class LocalSite:
                     rest = b""
 
     def surroundings(self) -> tuple[str, dict[str, str]]:
+        """Return working directory and environment of the process."""
         return self._workdir, self._variables()
 
     def _variables(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ Everything goes through the agent, which knows the supervisor by its directory.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
@@ -28,6 +29,17 @@ class Ask(Protocol):
     """Has the agent do something; where the link is lost meanwhile, again over the next one."""
 
     def __call__(self, work: Callable[[Agent], Awaitable[T]]) -> Awaitable[T]: ...
+
+
+_REPEATED = re.compile(
+    r"\[devcfg\] ((run|debug|build): (generation \d|exited with|failed with|older than|already )"
+    r"|stopped|there is no command\.run)"
+)
+
+
+def repeats_an_event(line: str) -> bool:
+    """Tell whether a line of the supervisor says what an event says, too: it is for whoever has only a pod's log."""
+    return _REPEATED.match(line) is not None
 
 
 class Process:

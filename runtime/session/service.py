@@ -17,7 +17,7 @@ from devcfg.runtime.session.container import Probe
 from devcfg.runtime.session.display import seconds
 from devcfg.runtime.session.events import BROUGHT, Event, Happening
 from devcfg.runtime.session.forward import Forward, Ports, parse_ports
-from devcfg.runtime.session.process import COMING, Process
+from devcfg.runtime.session.process import COMING, Process, repeats_an_event
 from devcfg.runtime.session.reload import Action, policy_of
 from devcfg.runtime.session.site import Site
 from devcfg.runtime.sync import events as sync
@@ -40,6 +40,9 @@ class Hearer(Protocol):
     def words(self, service: str, text: str) -> None:
         """Hear words."""
 
+    def refresh(self) -> None:
+        """Hear that the service is another, without a word."""
+
 
 class Running:
     """Runs one service until it is cancelled; what happens goes to `hearer`."""
@@ -54,7 +57,7 @@ class Running:
         self.synced = asyncio.Event()
         """Set once every rule has agreed."""
         self.ready = asyncio.Event()
-        """Set once the process was asked to start, or is known to be left alone."""
+        """Set once every rule has agreed, and the process is asked to start or is left alone."""
         self.forwards: dict[Ports, int] = {}
         self.policy = policy_of(spec)
         self.engines: tuple[Engine, ...] = ()
@@ -108,7 +111,6 @@ class Running:
                 await self._linked.wait()
                 async with self._forwarded():
                     await self._begin(start=start)
-                    self.ready.set()
                     await self._reload()
         finally:
             for engine in self.engines:
@@ -124,6 +126,8 @@ class Running:
         self._told = (state.generation, state.state)
         self._ran = state.generation
         await self._all_synced()
+        self.ready.set()
+        self._hearer.refresh()
         commands = self.spec.command.dump()
         changed = self.site.renew(digest({name: commands[name] for name in ("build", "run", "debug")}))
         if not start or self.spec.command.run is None:
@@ -157,9 +161,10 @@ class Running:
                     engine.connected(agent)
                 if self._tasks is not None:
                     self._tasks.create_task(self._follow_events(link))
+                self._linked.set()
                 if self.ready.is_set():
                     self._hearer.words(self.name, "connected again")
-                self._linked.set()
+                    self._spawn(self._look())  # a new agent follows only what it was asked about
             case Lost(reason=reason):
                 if self._agent is not None:
                     self._say(Happening.DISCONNECTED, reason=reason.message)
@@ -270,6 +275,9 @@ class Running:
         self._asked = self._asked or time.monotonic()
         return self._process_told(await work)
 
+    async def _look(self) -> None:
+        self._process_told(await self.process.look())
+
     async def _tell_serving(self) -> None:
         if (ms := await self.process.serving()) is not None:
             self._hearer.words(self.name, f"serving after {seconds(ms)}")
@@ -331,7 +339,8 @@ class Running:
 
     async def _follow_log(self) -> None:
         async for line in self.site.log():
-            self._hearer.log(self.name, line)
+            if not repeats_an_event(line):
+                self._hearer.log(self.name, line)
 
     def _say(self, what: Happening, *, remark: str = "", **members: Any) -> None:
         self._hearer.event(Event(time.time(), self.name, what, members, remark))

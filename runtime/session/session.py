@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 from devcfg.runtime import console
 from devcfg.runtime.session.answers import Answers
@@ -44,6 +45,7 @@ class Session:
         self._display = Display(names, events=events, status=lambda: live_line(self.running.values()))
         self._stop = Stop(self._display.step)
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
         self._before: dict[str, Wanted] = {}  # what ran before a config was saved, until the new one is ready
 
     async def run(self) -> None:
@@ -77,36 +79,45 @@ class Session:
         """Show words."""
         self._display.tell(service, text, console.DIM)
 
+    def refresh(self) -> None:
+        """Show how the services are now."""
+        self._display.refresh()
+
     # ---- life
 
     async def _live(self) -> None:
         for one in self.brief.services:
             self.event(Event(time.time(), one.name, Happening.PLANNED))
             self._begin(one)
-        ended = asyncio.create_task(self._once_synced() if self._once else self._stop.asked())
-        stopped = asyncio.create_task(self._stop.asked())
-        reading = asyncio.create_task(self._follow_config())
+        ended = self._watched(self._once_synced() if self._once else self._stop.asked())
+        stopped = self._watched(self._stop.asked())
+        reading = self._watched(self._follow_config())
         try:
             while not (ended.done() or stopped.done()):
-                await asyncio.wait(
-                    {ended, stopped, reading, *self._tasks.values()}, return_when=asyncio.FIRST_COMPLETED
-                )
+                await self._wake.wait()
+                self._wake.clear()
                 for task in (ended, reading):
                     _raise_of(task)
-                for name, task in tuple(self._tasks.items()):
-                    if not self._went_back(name, task):
-                        _raise_of(task)
+                for name, service in tuple(self._tasks.items()):
+                    if not self._went_back(name, service):
+                        _raise_of(service)
         finally:
             for task in (ended, stopped, reading):
                 task.cancel()
             await asyncio.gather(ended, stopped, reading, return_exceptions=True)
+
+    def _watched(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Have something done, and be woken when it has ended."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._wake.set())
+        return task
 
     def _begin(self, wanted: Wanted, *, again: bool = False) -> None:
         site = LocalSite(self.brief.project, wanted.name, wanted.spec, wanted.environment)
         rules = rules_of(self.brief.project, wanted.name, wanted.spec, site.place)
         running = Running(wanted.name, wanted.spec, site, rules, wanted.probe, self)
         self.running[wanted.name] = running
-        self._tasks[wanted.name] = asyncio.create_task(running.run(start=not self._once, again=again))
+        self._tasks[wanted.name] = self._watched(running.run(start=not self._once, again=again))
 
     def _went_back(self, name: str, task: asyncio.Task[None]) -> bool:
         """Take a service back to what it was where a saved config does not work; tell whether that was so."""

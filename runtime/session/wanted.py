@@ -53,7 +53,7 @@ def read_brief(file: str | None, services: tuple[str, ...]) -> Brief:
     for one in found:
         if one.environment.missing:
             listed = ", ".join(f"`{name}`" for name in one.environment.missing)
-            notes.append(f"{one.name}: {listed} come from the cluster; set them with `env` in {LOCAL} where needed")
+            notes.append(f"{one.name}: only the cluster has {listed}; where it is needed, `env` in {LOCAL} sets it")
     project = workspace.real()
     return Brief(project, (workspace.path, workspace.resolve(LOCAL)), found, tuple(notes))
 

@@ -71,6 +71,7 @@ class Engine:
         self._agent: Agent | None = None
         self._attached = self._told = False
         self._listing = ""
+        self._identity = ""  # of a new volume that does not carry it yet
         self._stale = False  # an ignore file changed
         self._degraded: dict[str, str] = {}
         if self._index.set_aside:
@@ -118,7 +119,7 @@ class Engine:
     async def run(self) -> None:
         """Keep both sides equal until it is cancelled."""
         loop = asyncio.get_running_loop()
-        await self._watch()
+        await self.watch()
         truth = loop.time() + TRUTH
         while True:
             troubled = self._rounds.halts or self._rounds.failures.problems() or (self._agent and not self._attached)
@@ -127,9 +128,7 @@ class Engine:
             async with self._turn:
                 if loop.time() >= truth:
                     truth = loop.time() + TRUTH
-                    self._stale = True
-                    for side in Side:
-                        self._rounds.rescan(side)
+                    self._look_at_everything()
                 await self._gather()
                 await self._work()
 
@@ -142,8 +141,7 @@ class Engine:
     async def flush(self) -> tuple[Conflict, ...]:
         """Return when both sides agree on all that was there when this was called; the conflicts are what is left."""
         async with self._turn:
-            for side in Side:
-                self._rounds.rescan(side)
+            self._look_at_everything()
             await self._gather()
             await self._work()
             if not self._attached:
@@ -197,6 +195,11 @@ class Engine:
 
     # ---- the work
 
+    def _look_at_everything(self) -> None:
+        self._stale = True
+        for side in Side:
+            self._rounds.rescan(side)
+
     async def _gather(self) -> None:
         hints = await self._watcher.gather()
         self._rounds.hint(Side.LOCAL, hints.paths, self._watcher.since)
@@ -216,6 +219,10 @@ class Engine:
             if self._agent is not None and not self._attached:
                 await self._attach(self._agent)
             await self._rounds.settle()
+            if self._agent is not None and self._identity and self._rounds.begun:
+                # Not before: whoever dies in between begins again, and the image's content is still no peer's.
+                await self._agent.mark(self.rule.name, self._identity)
+                self._identity = ""
             self._degrade("agent", "")
         except (RequestError, BreachError) as exc:
             self._degrade("agent", f"the agent did not do what it was asked: {exc.message}")
@@ -241,10 +248,9 @@ class Engine:
         await agent.ignores(name, self._ignores)
         new = not opened.volume_id or opened.volume_id != self._index.volume_id
         if new:
-            identity = secrets.token_hex(16)
-            self._rounds.renew(identity, seeded=self.rule.seeded and not opened.empty)
+            self._identity = secrets.token_hex(16)
+            self._rounds.renew(self._identity, seeded=self.rule.seeded and not opened.empty)
             self._listing = ""
-            await agent.mark(name, identity)
         self._degrade("far", await agent.watch(name))
         self._rounds.attach(FarEnd(agent, name, self._listing))
         self._attached = True
@@ -271,7 +277,7 @@ class Engine:
         root.set_ignores(self._ignores)
         self._rounds.distrust()
         self._stale = True
-        await self._watch()
+        await self.watch()
         return True
 
     async def _reload(self) -> None:
@@ -289,9 +295,10 @@ class Engine:
         self._ignores = found
         self._root.set_ignores(found)
         self._rounds.distrust()
-        await self._watch()
+        await self.watch()
 
-    async def _watch(self) -> None:
+    async def watch(self) -> None:
+        """Watch the local root, as it is and with what is ignored now."""
         await self._watcher.begin(self._root)
         self._degrade("local", self._watcher.degraded)
 

@@ -72,6 +72,11 @@ class Rounds:
         self._seeded = seeded
         self.failures.clear()
 
+    @property
+    def begun(self) -> bool:
+        """Tell whether a new volume has become what it is to be: from now on the far side is a peer."""
+        return not (self._first or self._seeded)
+
     def lose(self, side: Side, found: str) -> None:
         """Stop because a root is gone."""
         self._halt((root_gone(side, found),))
@@ -254,7 +259,8 @@ class Rounds:
             self.hint(side, carried.again[side])
         done = {*carried.done[0], *carried.done[1]}
         self._todo = {step.path for side in Side for step in found.steps(side)} - done | found.undecided
-        self._seeded = False
+        if not (carried.failed or carried.again[0] or carried.again[1]):
+            self._seeded = False
         ms = (time.monotonic() - self._since) * 1000 if self._since is not None else 0.0
         if not (carried.again[0] or carried.again[1]):
             self._since = None

@@ -24,6 +24,7 @@ class Watcher:
 
     def __init__(self, wake: asyncio.Event, marks: tuple[str, ...]) -> None:
         self._wake = wake
+        self._loop = asyncio.get_running_loop()
         self._marks = marks
         self._seen = self._look()
         self._watch: Watch | None = None
@@ -53,7 +54,7 @@ class Watcher:
     async def wait(self, until: float) -> None:
         """Return when there may be something to gather, or at a time of the loop's clock."""
         if self._watch is not None and self._watch.fileno() < 0:
-            until = min(until, asyncio.get_running_loop().time() + self._watch.interval)
+            until = min(until, self._loop.time() + self._watch.interval)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(until):
                 await self._wake.wait()
@@ -61,13 +62,12 @@ class Watcher:
 
     async def gather(self) -> Hints:
         """Return the hints of all that happened up to now, and of what goes on with it."""
-        loop = asyncio.get_running_loop()
         self.since, self._came = self._came, None
         found = self._drain()
-        began = loop.time()
+        began = self._loop.time()
         cap = CAP
         quiet = QUIET
-        while found.paths and loop.time() - began < cap:
+        while found.paths and self._loop.time() - began < cap:
             await asyncio.sleep(quiet)
             more = self._drain()
             if not (more.paths or more.rescan):
@@ -89,7 +89,7 @@ class Watcher:
     def _listen(self) -> None:
         descriptor = self._watch.fileno() if self._watch else -1
         if descriptor >= 0 and self._reading < 0:
-            asyncio.get_running_loop().add_reader(descriptor, self._readable)
+            self._loop.add_reader(descriptor, self._readable)
             self._reading = descriptor
 
     def _readable(self) -> None:
@@ -100,7 +100,7 @@ class Watcher:
 
     def _deafen(self) -> None:
         if self._reading >= 0:
-            asyncio.get_running_loop().remove_reader(self._reading)
+            self._loop.remove_reader(self._reading)
             self._reading = -1
 
     def _look(self) -> tuple[tuple[int, int] | None, ...]:

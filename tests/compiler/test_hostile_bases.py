@@ -161,10 +161,10 @@ def test_the_base_and_the_config_are_sound_before_they_are_spoiled():
     assert survives(json.dumps(CONFIG), text_of(BASE))
 
 
-@pytest.mark.parametrize("number", range(len(BASE)))
-def test_no_value_of_a_base_breaks_a_render(number):
-    for at in places(BASE[number]):
-        for value in JUNK:
+def breaks_no_render(number, step):
+    """Spoil each place of one object with one in `step` of the values, other ones at each place."""
+    for start, at in enumerate(places(BASE[number])):
+        for value in JUNK[start % step :: step]:
             objects = spoiled(BASE, (number, *at), value)
             try:
                 survives(json.dumps(CONFIG), text_of(objects))
@@ -172,9 +172,20 @@ def test_no_value_of_a_base_breaks_a_render(number):
                 raise AssertionError(f"{value!r} at {at}: {error!r}") from error
 
 
+@pytest.mark.parametrize("number", range(len(BASE)))
+def test_no_value_of_a_base_breaks_a_render(number):
+    breaks_no_render(number, step=4)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("number", range(len(BASE)))
+def test_no_value_at_all_of_a_base_breaks_a_render(number):
+    breaks_no_render(number, step=1)
+
+
 def test_no_value_of_a_config_breaks_a_render():
-    for at in places(CONFIG):
-        for value in JUNK:
+    for start, at in enumerate(places(CONFIG)):
+        for value in JUNK[start % 2 :: 2]:
             try:
                 survives(json.dumps(spoiled(CONFIG, at, value)), text_of(BASE))
             except Exception as error:

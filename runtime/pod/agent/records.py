@@ -28,10 +28,10 @@ from .entries import (
 )
 
 LENGTH = struct.Struct(">I")
+ENCODE = json.JSONEncoder(separators=(",", ":")).encode  # made once: `dumps` makes one for each record
 HEADER_LIMIT = 64 << 10
 STEPS_LIMIT = 32 << 20
 JOINED = 128 << 10
-_encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` would make one for each header
 PIECE = 256 << 10
 
 
@@ -41,7 +41,7 @@ class StreamError(ValueError):
 
 def packed(value: Any) -> bytes:
     """Return a JSON value behind its length."""
-    text = _encode(value).encode()
+    text = ENCODE(value).encode()
     return LENGTH.pack(len(text)) + text
 
 

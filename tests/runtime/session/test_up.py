@@ -2,9 +2,11 @@
 
 import os
 import signal
+import socket
 import sys
 
 import pytest
+import yaml
 from tests.runtime.session.conftest import PYTHON, SERVER, alive, eventually
 
 MEMBERS = {
@@ -264,8 +266,6 @@ def test_the_readiness_probe_of_the_base_says_when_it_serves(project):
             },
         },
     }
-    import yaml
-
     project.write("base.yaml", yaml.safe_dump(manifest))
     project.write(
         "devcfg.yaml",
@@ -282,8 +282,6 @@ def test_the_readiness_probe_of_the_base_says_when_it_serves(project):
 
 
 def free_port():
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
 
@@ -307,3 +305,47 @@ def test_a_dry_run_says_what_would_happen_and_does_nothing(project):
     assert done.returncode == 0
     assert f"web: src ⇄ /app; run `{sys.executable} app.py`" in done.stderr
     assert not (project.root / ".devcfg").exists() and os.listdir(project.home) == []
+
+
+def processes(project, words):
+    return [pid for pid, found in project.owned() if words in found]
+
+
+def test_a_lost_agent_is_noticed_and_what_was_saved_meanwhile_is_live_afterwards(project):
+    up = project.up()
+    up.wait_for("restarted", generation=1)
+    before = len(up.events)
+    for pid in processes(project, b"\0-m\0agent\0"):
+        os.kill(pid, signal.SIGKILL)
+    up.wait_for("disconnected", after=before)
+    project.write("src/app.py", SERVER.replace("1", "2", 1))
+    up.wait_for("connected", after=before)
+    up.wait_for("restarted", generation=2)
+    project.wait_for_log("VERSION 2")
+    up.wait_for_words("connected again")
+    assert up.end() == 0
+
+
+def test_the_end_of_a_process_is_noticed_by_the_agent_that_comes_after_a_lost_one(project):
+    up = project.up()
+    up.wait_for("restarted", generation=1)
+    before = len(up.events)
+    for pid in processes(project, b"\0-m\0agent\0"):
+        os.kill(pid, signal.SIGKILL)
+    up.wait_for("connected", after=before)
+    os.kill(int((project.root / ".devcfg/local/web/run/pid").read_text()), signal.SIGKILL)
+    up.wait_for("exited", code=137)
+    assert up.end() == 0
+    assert project.owned() == []
+
+
+def test_what_a_killed_supervisor_left_ends_with_the_session(project):
+    up = project.up()
+    up.wait_for("restarted", generation=1)
+    pid = int((project.root / ".devcfg/local/web/run/pid").read_text())
+    for one in processes(project, b"supervisor.sh"):
+        os.kill(one, signal.SIGKILL)
+    assert alive(pid)
+    assert up.end() == 0
+    eventually(lambda: not alive(pid), "the end of the process")
+    assert project.owned() == []

@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-from devcfg.runtime.link.agent import Agent, hints_of
+from devcfg.runtime.link.agent import Agent, Hints, hints_of
 from devcfg.runtime.link.errors import LinkError
 from devcfg.runtime.link.link import connect
 from devcfg.runtime.link.stream import LocalStream
@@ -116,7 +116,7 @@ class Faulty:
 class Site:
     """One rule between `near` and `far` in a folder; `outside` is where nothing may ever be written."""
 
-    def __init__(self, folder: Path, mode: Mode, *, process: bool = False) -> None:
+    def __init__(self, folder: Path, mode: Mode, *, process: bool = False, seeded: bool = False) -> None:
         self.folder, self.process = folder, process
         self.near, self.far, self.kept = folder / "near", folder / "far", folder / "kept"
         for path in (self.near, self.far, folder / "outside"):
@@ -124,7 +124,8 @@ class Site:
         (folder / "outside" / "file").write_text("outside")
         ignores = [Layer("", "", ".gitignore", ["*.log", "/build/"])]
         index = str(folder / "state" / "index")
-        self.rule = Rule("r", str(self.near), str(self.far), mode, index, str(self.kept), lambda: Ignores(ignores))
+        kept, load = str(self.kept), lambda: Ignores(ignores)
+        self.rule = Rule("r", str(self.near), str(self.far), mode, index, kept, load, seeded=seeded)
         self.told: list = []
         self.runner = asyncio.Runner()
         self.link = self.stream = self.engine = None
@@ -139,7 +140,9 @@ class Site:
 
     def begin(self) -> None:
         async def start():
-            return Engine(self.rule, self.told.append)
+            engine = Engine(self.rule, self.told.append)
+            await engine.watch()
+            return engine
 
         self.engine = self.run(start())
 
@@ -163,10 +166,13 @@ class Site:
         with contextlib.suppress(TimeoutError):
             while self.link.events._waiting:
                 event = await self.link.events.get()
-                if event["event"] == "overflow":
-                    self.engine._rounds.rescan(1)
-                elif not lose:
-                    self.engine.hinted(hints_of(event))
+                if not lose:
+                    self.hinted(event)
+
+    def hinted(self, event) -> None:
+        """Take what the far side tells, as a session does; when some of it was dropped, everything may have changed."""
+        everything = Hints("r", (), rescan=True, reason="events were dropped")
+        self.engine.hinted(everything if event["event"] == "overflow" else hints_of(event))
 
     def sync(self, *, whole: bool, after: int | None = None, event=None, lose: bool = False):
         """Have the engine do what there is to do; return what it left. After so many bytes, something happens."""

@@ -5,10 +5,12 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.runtime.sync.sites import scratch
 from tests.runtime.sync.trees import HOLLOW, file
 
 from devcfg.runtime.pod.agent.entries import Digested, Entry, Stat
@@ -31,8 +33,12 @@ known = st.builds(Known, st.builds(Digested, digests, stats, chunks), st.boolean
 
 
 @given(st.dictionaries(names, entries), st.dictionaries(names, known), st.dictionaries(names, known), st.data())
-def test_what_was_saved_is_there_when_it_is_opened_again(tmp_path_factory, ancestor, local, far, data):
-    place = str(tmp_path_factory.mktemp("index") / "rule")
+def test_what_was_saved_is_there_when_it_is_opened_again(ancestor, local, far, data):
+    with tempfile.TemporaryDirectory(dir=scratch()) as folder:
+        save_and_open(f"{folder}/rule", ancestor, local, far, data)
+
+
+def save_and_open(place, ancestor, local, far, data):
     gone = data.draw(st.sets(st.sampled_from(sorted(ancestor)))) if ancestor else set()
     intents = tuple(Intent(Side.FAR, path, entry, None) for path, entry in sorted(ancestor.items()))
     with open_index(place) as index:

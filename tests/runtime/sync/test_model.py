@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -21,11 +22,20 @@ from tests.runtime.sync.users import HIDDEN as HOSTILE
 from tests.runtime.sync.users import Users
 
 from devcfg.runtime.pod.agent.paths import HIDDEN, is_hidden
+from devcfg.runtime.sync.events import Changed
 from devcfg.runtime.sync.modes import Mode, Side
 
+NAMES = ["a", "dir", "dir/a", "dir/sub", "dir/sub/a", "weird \n\N{SNOWMAN}"]
 sides = st.sampled_from(Side)
-names = st.sampled_from(["a", "b", "dir", "dir/a", "dir/b", "dir/sub", "dir/sub/a", "weird \n\N{SNOWMAN}", "B"])
+names = st.sampled_from(NAMES)
 sizes = st.one_of(st.integers(0, 300), st.integers(300, 6000))
+acts = st.one_of(
+    st.tuples(st.just("write"), st.sampled_from(["in place", "rename", "old time"])),
+    st.tuples(st.sampled_from(["write", "remove"]), st.just("in place")),
+    st.tuples(st.just("rename"), names),
+    st.tuples(st.sampled_from(["remove", "restore", "mkdir", "link", "chmod", "fifo", "ignored"]), st.none()),
+    st.tuples(st.just("skew"), st.sampled_from([-1, 1])),
+)
 
 
 class Histories(RuleBasedStateMachine):
@@ -41,45 +51,34 @@ class Histories(RuleBasedStateMachine):
         self.users = Users(self.site.near, self.site.far)
         for name in ("anchor", "other anchor"):
             (self.site.near / name).write_text(name)
+        for name in NAMES:
+            if name not in ("dir", "dir/sub"):
+                self.users.write(Side.LOCAL, name, how="in place")
         self.site.sync(whole=True)
 
     # ---- what users do
 
-    @rule(side=sides, path=names, how=st.sampled_from(["in place", "rename", "old time"]))
-    def write(self, side, path, how):
-        self.users.write(side, path, how=how)
+    def act(self, side, path, act):
+        what, how = act
+        users = self.users
+        match what:
+            case "write":
+                users.write(side, path, how=how)
+            case "rename":
+                users.rename(side, path, how)
+            case "skew":
+                users.skew(side, path, how)
+            case _:
+                getattr(users, what)(side, path)
 
-    @rule(side=sides, path=names)
-    def remove(self, side, path):
-        self.users.remove(side, path)
+    @rule(side=sides, path=names, act=acts)
+    def one_acts(self, side, path, act):
+        self.act(side, path, act)
 
-    @rule(side=sides, path=names, to=names)
-    def rename(self, side, path, to):
-        self.users.rename(side, path, to)
-
-    @rule(side=sides, path=names)
-    def mkdir(self, side, path):
-        self.users.mkdir(side, path)
-
-    @rule(side=sides, path=names)
-    def symlink(self, side, path):
-        self.users.link(side, path)
-
-    @rule(side=sides, path=names)
-    def chmod(self, side, path):
-        self.users.chmod(side, path)
-
-    @rule(side=sides, path=st.sampled_from(["dir", "dir/sub", "b"]))
-    def write_what_is_ignored(self, side, path):
-        self.users.ignored(side, path)
-
-    @rule(side=sides, path=names)
-    def make_a_fifo(self, side, path):
-        self.users.fifo(side, path)
-
-    @rule(side=sides, path=names, hours=st.sampled_from([-1, 1]))
-    def skew_the_clock(self, side, path, hours):
-        self.users.skew(side, path, hours)
+    @rule(path=names, near=acts, far=acts)
+    def both_act(self, path, near, far):
+        self.act(Side.LOCAL, path, near)
+        self.act(Side.FAR, path, far)
 
     @rule(path=st.sampled_from(HOSTILE))
     def attack_the_laptop(self, path):
@@ -87,43 +86,23 @@ class Histories(RuleBasedStateMachine):
 
     # ---- what happens to sync
 
-    @rule()
-    def sync(self):
-        self.site.sync(whole=False)
-
-    @rule()
-    def sync_without_the_hints(self):
-        self.site.sync(whole=False, lose=True)
+    @rule(whole=st.booleans(), lose=st.booleans())
+    def sync(self, whole, lose):
+        self.site.sync(whole=whole, lose=lose)
 
     @rule(after=sizes, whole=st.booleans())
     def sync_until_the_link_is_cut(self, after, whole):
         self.site.sync(whole=whole, after=after)
 
-    @rule(after=sizes, side=sides, path=names, how=st.sampled_from(["in place", "rename", "remove", "mkdir"]))
-    def sync_while_somebody_saves(self, after, side, path, how):
-        def save():
-            match how:
-                case "remove":
-                    self.users.remove(side, path)
-                case "mkdir":
-                    self.users.mkdir(side, path)
-                case _:
-                    self.users.write(side, path, how=how)
+    @rule(after=sizes, side=sides, path=names, act=acts)
+    def sync_while_somebody_acts(self, after, side, path, act):
+        self.site.sync(whole=True, after=after, event=lambda: self.act(side, path, act))
 
-        self.site.sync(whole=True, after=after, event=save)
-
-    @rule()
-    def drop_the_link(self):
-        self.site.drop_link()
-
-    @rule()
-    def kill_the_client(self):
-        self.site.kill_client()
-
-    @rule()
-    def lose_the_volume(self):
-        self.users.lost_volume()
-        self.site.new_volume()
+    @rule(what=st.sampled_from(["drop_link", "kill_client", "new_volume"]))
+    def fail(self, what):
+        if what == "new_volume":
+            self.users.lost_volume()
+        getattr(self.site, what)()
 
     @rule()
     def stabilise(self):
@@ -169,6 +148,7 @@ class Histories(RuleBasedStateMachine):
         self.check_values(near, far)
         for path in HOSTILE:
             assert not (self.site.near / path).exists()
+        self.users.agreed(self.reported())
         before = [self.stats(root) for root in (self.site.near, self.site.far)]
         self.settled()
         assert before == [self.stats(root) for root in (self.site.near, self.site.far)], "a second time is no no-op"
@@ -219,9 +199,61 @@ class Histories(RuleBasedStateMachine):
         assert not left, "temporary files are left"
 
 
+class Resolved(Histories):
+    """The laptop wins; what the far side loses by that is kept."""
+
+    mode = Mode.TWO_WAY_RESOLVED
+
+    def check_equal(self, different, near, far):
+        # Only what cannot be synced keeps a directory, and so the conflict about it.
+        assert not self.site.engine.conflicts() or "special" in {*near.values(), *far.values()}
+        super().check_equal(different, near, far)
+
+
+class OneWaySafe(Histories):
+    """Nothing reaches the laptop, and what the far side wrote itself stays."""
+
+    mode = Mode.ONE_WAY_SAFE
+
+    def check_equal(self, different, near, far):
+        super().check_equal({path for path in different if path in near}, near, far)
+        assert not [one for one in self.site.told if isinstance(one, Changed) and one.to_local]
+
+
+class OneWayReplica(Histories):
+    """The far side ends as the laptop, and the laptop as its user left it."""
+
+    mode = Mode.ONE_WAY_REPLICA
+
+    def check_values(self, near, far):
+        self.users.live[Side.FAR].clear()
+        super().check_values(near, far)
+        assert not [one for one in self.site.told if isinstance(one, Changed) and one.to_local]
+
+
+class Processes(Histories):
+    """The agent as it is shipped, killed in the middle of whatever it does."""
+
+    process = True
+
+
 def history(machine, count, steps):
     run_state_machine_as_test(machine, settings=settings(max_examples=count, stateful_step_count=steps))
 
 
-def test_no_history_loses_a_value():
-    history(Histories, int(os.environ.get("HISTORIES", "100")), 20)
+MACHINES = [Histories, Resolved, OneWaySafe, OneWayReplica]
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_no_history_loses_a_value(machine):
+    history(machine, 100, 20)
+
+
+def test_no_history_loses_a_value_when_the_agent_is_killed():
+    history(Processes, 8, 20)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize(("machine", "count"), [*zip(MACHINES, (6000, 2000, 750, 750), strict=True), (Processes, 500)])
+def test_no_history_of_ten_thousand_loses_a_value(machine, count):
+    history(machine, count, 30)

@@ -6,6 +6,7 @@ import tempfile
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.runtime.sync.disks import CutError, Disk
+from tests.runtime.sync.sites import scratch
 from tests.runtime.sync.trees import change, changes, place
 
 from devcfg.runtime.pod.agent.entries import Entry
@@ -155,7 +156,7 @@ def check(world):
 
 @given(events)
 def test_whatever_is_cut_or_forgotten_both_sides_agree_and_every_value_is_there(history):
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=scratch()) as folder:
         world = World(Mode.TWO_WAY_SAFE, folder)
         asyncio.run(world.run(history))
         check(world)
@@ -169,7 +170,7 @@ HERE, THERE = Side
 
 
 def scenario(*history, mode=Mode.TWO_WAY_SAFE):
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=scratch()) as folder:
         world = World(mode, folder)
         asyncio.run(world.run(history))
         world.index.close()

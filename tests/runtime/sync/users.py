@@ -22,6 +22,8 @@ class Users:
         self.roots = near, far
         self.live: tuple[set, set] = (set(), set())
         """(path, value) of what a side's user wrote and nobody has replaced since."""
+        self._old: tuple[dict, dict] = ({}, {})
+        self._touched: tuple[set, set] = (set(), set())
         self.number = 0
 
     def _value(self, side: Side) -> str:
@@ -47,6 +49,9 @@ class Users:
         """Take note that a user has replaced or removed all at and below a path of its side."""
         for below in self._below(side, path):
             value = self._value_at(side, below)
+            self._touched[side].update([below, *(below[:at] for at in range(len(below)) if below[at] == "/")])
+            if value is not None and not value.startswith("->"):
+                self._old[side][below] = value
             for values in self.live:
                 values.discard((below, value))
 
@@ -62,7 +67,7 @@ class Users:
     def write(self, side: Side, path: str, *, how: str) -> None:
         full = self._clear(side, path)
         value = self._value(side)
-        if os.path.isdir(full) and not os.path.islink(full):
+        if not os.path.islink(full) and not os.path.isfile(full):
             self.remove(side, path)
         self._replaced(side, path)
         if how == "rename" or os.path.islink(full):
@@ -75,6 +80,19 @@ class Users:
             if how == "old time" and before is not None:
                 os.utime(full, ns=(before.st_atime_ns, before.st_mtime_ns))
         self.live[side].add((path, value))
+
+    def restore(self, side: Side, path: str) -> None:
+        """Write again what was at a path, as a branch switch does, if nobody else has had a hand in it since."""
+        old = self._old[side].get(path)
+        if old is None or os.path.lexists(self.roots[side] / path) or path in self._touched[side.other]:
+            return
+        self._clear(side, path).write_text(old)
+        self.live[side].add((path, old))
+
+    def agreed(self, reported: set[str]) -> None:
+        """Take note that both sides have come to agree but for what is reported: what one did, the other has seen."""
+        for touched in self._touched:
+            touched -= {path for path in touched if not any(_related(path, one) for one in reported)}
 
     def link(self, side: Side, path: str) -> None:
         full = self._clear(side, path)
@@ -108,6 +126,7 @@ class Users:
         if not os.path.lexists(root / path):
             return
         self.remove(side, to)
+        self._touched[side].add(to)
         self._replaced(side, path)
         os.rename(root / path, full)
         for below, value in moved:
@@ -144,3 +163,7 @@ class Users:
     def lost_volume(self) -> None:
         """Take note that all that only the far side had has gone with its volume."""
         self.live[Side.FAR].clear()
+
+
+def _related(path: str, other: str) -> bool:
+    return path == other or path.startswith(other + "/") or other.startswith(path + "/")
