@@ -66,10 +66,10 @@ def read_exactly(fd: int, start: int, end: int) -> Iterator[bytes]:
 
 
 def read_small(fd: int, size: int) -> bytes:
-    """Return a small file's bytes from where it stands, most often by one read; fewer when it has become shorter."""
-    content = os.read(fd, size)
+    """Return a small file's bytes, most often by one read; fewer when it has become shorter."""
+    content = os.pread(fd, size, 0)
     while len(content) < size:
-        more = os.read(fd, size - len(content))
+        more = os.pread(fd, size - len(content), len(content))
         if not more:
             break
         content += more
