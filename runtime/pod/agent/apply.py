@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
-from typing import Iterable
+from typing import Callable, Iterable
 
 from . import paths, swap
 from .digest import open_file, read_exactly
@@ -56,14 +56,19 @@ class Applier:
         self._inplace = inplace
         self._folders = paths.Folders(root)
 
-    def run(self, changes: Iterable[Change]) -> list[Outcome]:
-        """Apply directories, files and links, deletions, and what replaces a directory; outcomes as they were given."""
+    def run(self, changes: Iterable[Change], tell: Callable[[Outcome], None] | None = None) -> list[Outcome]:
+        """Apply directories, files and links, deletions, and what replaces a directory; outcomes as they were given.
+
+        `tell` hears each as it happens.
+        """
         self._stage.renew()
         given = list(changes)
         outcomes: dict[int, Outcome] = {}
         with self._folders:
             for number in _in_order(given):
-                outcomes[number] = self._one(given[number])
+                found = outcomes[number] = self._one(given[number])
+                if tell:
+                    tell(found)
         for change in given:
             if change.new and (left := self._stage.content.pop((change.path, change.new.content), None)):
                 self._stage.drop(left.name)
@@ -98,9 +103,9 @@ class Applier:
             return "never synced"
         if self._hidden and paths.is_hidden(path, self._hidden):
             return "kept from the far side"
-        kinds = [entry.kind for entry in (old, new) if entry]
-        if any(self._ignores.ignored(path, is_dir=kind == DIRECTORY) for kind in kinds):
-            return "ignored"
+        for entry in (old, new):
+            if entry and self._ignores.ignored(path, is_dir=entry.kind == DIRECTORY):
+                return "ignored"
         if new and new.kind == LINK:
             problem = paths.link_problem(path, new.content)
             if problem:
@@ -143,7 +148,7 @@ class Applier:
         source = (self._stage.fd, content.name)
         if content.executable != new.executable:
             os.chmod(content.name, _mode(look(source).st_mode, executable=new.executable), dir_fd=source[0])
-        if content.stat.mtime_ns != change.mtime_ns:
+        if content.mtime_ns != change.mtime_ns:
             os.utime(content.name, ns=(change.mtime_ns, change.mtime_ns), dir_fd=source[0])
         old = change.old
         if old is None:
@@ -173,9 +178,9 @@ class Applier:
         try:
             if stat_from(stat) != stat_from(before):
                 raise Unexpected("it changed a moment ago")
-            for piece in read_exactly(source, 0, content.stat.size):
+            for piece in read_exactly(source, 0, content.size):
                 write_all(fd, piece)
-            os.ftruncate(fd, content.stat.size)
+            os.ftruncate(fd, content.size)
             if new.executable != old.executable:
                 os.fchmod(fd, _mode(stat.st_mode, executable=new.executable))
             os.utime(fd, ns=(change.mtime_ns, change.mtime_ns))
