@@ -171,8 +171,7 @@ def cuts(kept, link_tools, count, seed):
 def test_links_cut_at_random_bytes_answer_or_fail_and_come_back(kept, link_tools):
     lost, ends = cuts(kept, link_tools, 30, 11)
     assert lost >= 30
-    assert False not in ends
-    assert True in ends
+    assert False not in ends  # that all are answered once the link is back, `cuts` asserts itself
 
 
 @pytest.mark.proof
