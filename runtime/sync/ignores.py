@@ -91,9 +91,10 @@ def _files(fd: int, base: str, above: str, shown: str) -> Iterator[Layer]:
                 f"`{os.path.join(shown, name)}` cannot be read: {problem.strerror}",
                 hint="make it readable, or set `gitignore: false` in the sync rule",
             ) from problem
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            os.close(opened)
+            continue
         with os.fdopen(opened, "rb") as file:
-            if not stat.S_ISREG(os.fstat(opened).st_mode):
-                continue
             content = file.read(LIMIT + 1)
         if len(content) > LIMIT:
             raise IgnoreFileError(

@@ -28,6 +28,7 @@ from .entries import (
 )
 
 LENGTH = struct.Struct(">I")
+ENCODE = json.JSONEncoder(separators=(",", ":")).encode  # made once: `dumps` makes one for each record
 HEADER_LIMIT = 64 << 10
 STEPS_LIMIT = 32 << 20
 JOINED = 128 << 10
@@ -40,7 +41,7 @@ class StreamError(ValueError):
 
 def packed(value: Any) -> bytes:
     """Return a JSON value behind its length."""
-    text = json.dumps(value, separators=(",", ":")).encode()
+    text = ENCODE(value).encode()
     return LENGTH.pack(len(text)) + text
 
 

@@ -16,6 +16,8 @@ from .entries import Row
 from .ignore import Ignores, Level
 
 HINTS_LIMIT = 50_000
+COMES_OR_GOES = inotify.CREATE | inotify.DELETE | inotify.MOVED_FROM | inotify.MOVED_TO
+ROOT_GONE = "the root was moved, removed or unmounted"
 POLL_LEAST_S = 1.0
 POLL_SHARE = 20
 """A poll may cost one in so many seconds."""
@@ -41,7 +43,10 @@ class Node:
 
 
 class Watch:
-    """A watch of one tree. `degraded` says in words why it polls, `""` while the kernel tells."""
+    """A watch of one tree. `degraded` says in words why it polls, `""` while the kernel tells.
+
+    The removal of an empty root makes no event: whoever waits asks the root itself now and then.
+    """
 
     def __init__(self, root: int, ignores: Ignores, hidden: tuple[str, ...], scan: Callable[[], list[Row]]) -> None:
         self._root = root
@@ -79,7 +84,10 @@ class Watch:
         try:
             for event in self._inotify.events():
                 self._take(event, gathered)
-            if gathered.rescan:
+            if not os.fstat(self._root).st_nlink:
+                # No event tells it, as long as the directory is open here.
+                gathered.all(ROOT_GONE)
+            elif gathered.rescan:
                 self._plant()
         except OSError as problem:
             self._give_up(problem)
@@ -174,7 +182,7 @@ class Watch:
         if event.mask & inotify.UNMOUNT or (
             node is self._tree and event.mask & (inotify.DELETE_SELF | inotify.MOVE_SELF)
         ):
-            gathered.all("the root was moved, removed or unmounted")
+            gathered.all(ROOT_GONE)
             return
         if not event.name:
             if event.mask & inotify.ATTRIB and node.level.path:
@@ -184,6 +192,9 @@ class Watch:
         is_dir = bool(event.mask & inotify.IS_DIRECTORY)
         if self._hidden and paths.is_hidden(path, self._hidden):
             return
+        if node.level.ignores(event.name, is_dir=is_dir) and node.level.path and event.mask & COMES_OR_GOES:
+            # A directory that holds only what is ignored is hollow: this may make it so, or end it.
+            gathered.add(node.level.path, deep=False)
         if not is_dir:
             if not node.level.ignores(event.name, is_dir=False):
                 gathered.add(path, deep=False)
