@@ -51,6 +51,7 @@ def main() -> int:
 
 
 def _supersede(_number: int, _stack: object) -> None:
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # it is repeated, and must not interrupt the goodbye
     raise SupersededError
 
 

@@ -155,6 +155,7 @@ def cuts(kept, link_tools, count, seed):
         nonlocal lost
         numbers = itertools.count()
         while lost < count:
+            await up(told, changed)  # or nothing would be under way when the link is cut
             ends.extend(await asyncio.gather(*(ask(link, next(numbers)) for _ in range(6))))
             await asyncio.sleep(0)
             lost = sum(isinstance(change, Lost) for change in told)
