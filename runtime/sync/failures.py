@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from devcfg.runtime.sync.modes import Side
-from devcfg.runtime.sync.planner import Plan, Problem, Step
+from devcfg.runtime.sync.planner import Problem, Step, SyncPlan
 
 FIRST, LAST = 1.0, 60.0
 """Seconds before a step is tried again, and what doubling ends at."""
@@ -23,7 +23,7 @@ class Failures:
         """Forget them all."""
         self._failed.clear()
 
-    def take(self, failed: Iterable[tuple[Side, Step, str]], plan: Plan) -> None:
+    def take(self, failed: Iterable[tuple[Side, Step, str]], plan: SyncPlan) -> None:
         """Take what failed in a round; what its plan no longer wants is forgotten."""
         wanted = {(side, step.path): step for side in Side for step in plan.steps(side)}
         now = self._clock()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from devcfg.runtime.sync.modes import Mode, Side
-from devcfg.runtime.sync.planner import Plan
+from devcfg.runtime.sync.planner import SyncPlan
 from devcfg.runtime.sync.tree import Tree
 
 FEW_DELETIONS = 100
@@ -53,7 +53,7 @@ def disk_full(side: Side) -> Halt:
     return Halt(Cause.DISK_FULL, side, f"the disk of the {side.word} side is full", hint)
 
 
-def check_halts(ancestor: Tree, local: Tree, far: Tree, mode: Mode, plan: Plan) -> tuple[Halt, ...]:
+def check_halts(ancestor: Tree, local: Tree, far: Tree, mode: Mode, plan: SyncPlan) -> tuple[Halt, ...]:
     """Return what speaks against doing a plan; nothing in most cases."""
     found = []
     if len(ancestor.children("")) >= TOP_ENTRIES:

@@ -35,7 +35,7 @@ class Problem(NamedTuple):
     reason: str
 
 
-class Plan(NamedTuple):
+class SyncPlan(NamedTuple):
     """What has to happen; every part is sorted by path, parents first."""
 
     to_local: tuple[Step, ...]
@@ -65,7 +65,7 @@ def plan(
     *,
     paths: Collection[str] | None = None,
     verdicts: Mapping[str, Side] | None = None,
-) -> Plan:
+) -> SyncPlan:
     """Return what makes both sides agree.
 
     The sides may hold two kinds more than the ancestor: `h`, a directory with nothing but ignored content (absent,
@@ -173,10 +173,10 @@ class _Draft:
             while found and found[-1].path.startswith(prefix):
                 found.pop()
 
-    def plan(self) -> Plan:
+    def plan(self) -> SyncPlan:
         for found in (*self.steps, self.notes, self.conflicts, self.problems, self.keep):
             found.reverse()
-        return Plan(
+        return SyncPlan(
             tuple(self.steps[0]),
             tuple(self.steps[1]),
             {step.path: step.new for step in self.notes},

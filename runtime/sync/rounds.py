@@ -17,8 +17,8 @@ from devcfg.runtime.sync.halts import Halt, check_halts, disk_full, root_gone
 from devcfg.runtime.sync.index import Index, IndexFailedError
 from devcfg.runtime.sync.intents import learn
 from devcfg.runtime.sync.modes import Mode, Side
-from devcfg.runtime.sync.planner import Conflict, Plan, Problem, Step, plan
-from devcfg.runtime.sync.snapshot import Hint, Snapshot
+from devcfg.runtime.sync.planner import Conflict, Problem, Step, SyncPlan, plan
+from devcfg.runtime.sync.snapshot import UNREAD, Hint, Snapshot
 from devcfg.runtime.sync.status import Times
 from devcfg.runtime.sync.tree import Tree
 
@@ -188,18 +188,21 @@ class Rounds:
         else:
             changed = snapshot.take_all(scan) if whole else snapshot.take_some(scan, hints)
         if unread := snapshot.unread():
-            changed |= snapshot.read(await endpoint.digest(unread))
+            found = snapshot.read(await endpoint.digest(unread))
+            # What does not hold still is looked at once more; if it goes on so, a hint or the truth scan comes back.
+            self.hint(side, [(path, False) for path in found if snapshot.tree.get(path) == UNREAD])
+            changed |= found
         endpoint.settle()
         return changed
 
-    def _plan(self, parties: Parties, changed: set[str]) -> Plan:
+    def _plan(self, parties: Parties, changed: set[str]) -> SyncPlan:
         mode = Mode.ONE_WAY_REPLICA if self._seeded else self.mode
         local, far = (party.snapshot.tree for party in parties)
         paths = None if self._first else changed | self._todo | self._verdicts.keys()
         verdicts, self._verdicts = self._verdicts, {}
         return plan(self.ancestor, local, far, mode, paths=paths, verdicts=verdicts)
 
-    async def _carry(self, parties: Parties, found: Plan) -> Carried:
+    async def _carry(self, parties: Parties, found: SyncPlan) -> Carried:
         lost = await self._keep(found.keep, parties[Side.FAR])
         work = tuple(
             [step for step in found.steps(side) if not self.failures.waits(side, step) and not _touches(step, lost)]
@@ -238,7 +241,7 @@ class Rounds:
 
     # ---- what is told
 
-    def _report(self, found: Plan) -> None:
+    def _report(self, found: SyncPlan) -> None:
         before, self.conflicts = self.conflicts, {one.path: one for one in found.conflicts}
         self.problems = found.problems
         for path, one in self.conflicts.items():
@@ -251,7 +254,7 @@ class Rounds:
                 self._tell(Halted(one))
         self.halts = halts
 
-    def _conclude(self, found: Plan, carried: Carried) -> None:
+    def _conclude(self, found: SyncPlan, carried: Carried) -> None:
         self.failures.take(carried.failed, found)
         full = {side for side, _, problem in carried.failed if problem == DISK_FULL}
         self._halt(tuple(disk_full(side) for side in sorted(full)))

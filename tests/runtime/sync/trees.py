@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from devcfg.runtime.pod.agent.entries import Entry
 from devcfg.runtime.sync.modes import Mode, Side
-from devcfg.runtime.sync.planner import Plan, Step
+from devcfg.runtime.sync.planner import Step, SyncPlan
 from devcfg.runtime.sync.tree import DIRECTORY, Tree, depth_order, parent
 
 HOLLOW = Entry("h", "", False)
@@ -86,7 +86,7 @@ def worlds(draw, *, odd: bool = True, bits: bool = True):
     return Tree(ancestor), Tree(local), Tree(far)
 
 
-def carry_out(ancestor: Tree, sides: tuple[Tree, Tree], plan: Plan, chance: random.Random | None = None) -> None:
+def carry_out(ancestor: Tree, sides: tuple[Tree, Tree], plan: SyncPlan, chance: random.Random | None = None) -> None:
     """Do a plan to trees; with `chance`, some steps fail as they do on a disk."""
     for path, entry in plan.ancestor.items():
         ancestor.put(path, entry)
