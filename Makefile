@@ -41,7 +41,7 @@ golden: $(STAMP)
 	$(BIN)/python -m pytest tests/golden tests/architecture --update-golden
 
 bench: $(STAMP)
-	$(BIN)/python benchmarks/compile.py
+	@code=0; for one in compile sync reload; do $(BIN)/python benchmarks/$$one.py || code=1; done; exit $$code
 
 build: $(STAMP)
 	$(BIN)/python -m build

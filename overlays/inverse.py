@@ -6,7 +6,7 @@ empty ones. So each of our values is tested leaf by leaf, as far as those two le
 
 from __future__ import annotations
 
-from devcfg.overlays.jsonpatch import leaves, render_array
+from devcfg.overlays.jsonpatch import TYPED, leaves, render_array
 from devcfg.schemas.errors import PatchError
 from devcfg.schemas.patch import Json, Op, Operation, Pointer, Role, apply_operation, lookup
 from devcfg.schemas.plan import ObjectPatch
@@ -19,11 +19,12 @@ def invert(document: Json, operations: tuple[Operation, ...]) -> tuple[Operation
     Raises `PatchError` where the operations do not apply to `document`.
     """
     undone: list[tuple[Pointer, tuple[Operation, ...]]] = []
+    typed = _group(document) in TYPED
     for step in operations:
         after = apply_operation(document, step)
         if step.op is not Op.TEST and step.role is not Role.FRAME:
             path = _landed(document, step.path)
-            undo = _undo(document, step, path)
+            undo = _undo(document, step, path, typed=typed)
             if undone and undone[-1][0] == path:
                 last = undone.pop()[1]
                 if isinstance(lookup(document, path.parent), list):
@@ -44,6 +45,11 @@ def render_inverse(one: ObjectPatch) -> str:
     return render_array(invert(one.manifest.object, one.patch.operations))
 
 
+def _group(document: Json) -> str:
+    version = document.get("apiVersion") if isinstance(document, dict) else None
+    return str(version or "").rpartition("/")[0]
+
+
 def _landed(document: Json, path: Pointer) -> Pointer:
     if not path:
         raise PatchError("a step that replaces the whole document cannot be taken back")
@@ -51,12 +57,15 @@ def _landed(document: Json, path: Pointer) -> Pointer:
     return path.parent / len(parent) if isinstance(parent, list) and path[-1] == "-" else path
 
 
-def _undo(document: Json, step: Operation, path: Pointer) -> tuple[Operation, ...]:
+def _undo(document: Json, step: Operation, path: Pointer, *, typed: bool) -> tuple[Operation, ...]:
     parent = lookup(document, path.parent)
     there = step.op is Op.REMOVE or (isinstance(parent, dict) and path[-1] in parent)
     back = Operation(Op.ADD, path, lookup(document, path), step.source) if there else None
     if step.op is Op.ADD:
-        return (*_tests(path, step.value, step.source), back or Operation(Op.REMOVE, path, None, step.source))
+        return (
+            *_tests(path, step.value, step.source, typed=typed),
+            back or Operation(Op.REMOVE, path, None, step.source),
+        )
     assert back is not None  # noqa: S101  a removal found what it removed
     if isinstance(parent, dict):
         return (Operation(Op.TEST, path, None, step.source), back)
@@ -70,6 +79,6 @@ def _joined(step: Operation, undo: tuple[Operation, ...], earlier: tuple[Operati
     return () if step.op is Op.REMOVE and final.op is Op.REMOVE else (*undo[:-1], final)
 
 
-def _tests(path: Pointer, value: Json, source: str) -> tuple[Operation, ...]:
-    found = tuple(leaves(path, value)) or (() if is_quantity(path) else ((path, value),))
+def _tests(path: Pointer, value: Json, source: str, *, typed: bool) -> tuple[Operation, ...]:
+    found = tuple(leaves(path, value, typed=typed)) or (() if typed and is_quantity(path) else ((path, value),))
     return tuple(Operation(Op.TEST, at, leaf, source) for at, leaf in found)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from io import TextIOWrapper
 from typing import Annotated, Any, NoReturn
 
@@ -14,43 +15,13 @@ from typing import Annotated, Any, NoReturn
 os.environ.setdefault("TYPER_USE_RICH", "0")
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
-from devcfg.schemas.errors import DevcfgError, UsageError
+from devcfg.runtime.options import BaseOption, Command, File, Group, Local, Services, word
+from devcfg.schemas.errors import DevcfgError
 
 REPORTS = ("human", "json", "sarif", "github")
+OF_FILES = ("validate", "render", "diff", "explain", "schema", "demo")
 FORMATS = ("plain", "component", "json-patch", "inverse")
-
-
-class _AsWritten:
-    """Takes the words of the command line as they are."""
-
-    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:  # noqa: ARG002  as typer calls it
-        return () if value is None and (param.nargs == -1 or param.multiple) else value
-
-
-class _Written:
-    """A command whose values are strings, lists of them, or flags.
-
-    typer takes each value through a type adapter of pydantic, which costs more than all the rest of `validate`. Where
-    a version of it looks for that elsewhere, this does nothing but be slower.
-    """
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters, none of which needs an adapter."""
-        found: list[Any] = super().get_params(ctx)  # type: ignore[misc]  # of the command it is mixed into
-        for one in found:
-            vars(one)["_runtime_param"] = _AsWritten()
-        return found
-
-
-class Command(_Written, TyperCommand):
-    """One verb."""
-
-
-class Group(_Written, TyperGroup):
-    """All verbs."""
-
 
 app = typer.Typer(
     name="devcfg",
@@ -62,25 +33,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Dev mode for Kubernetes as files: a small devcfg.yaml and your manifests in, kustomize files or objects out.",
 )
-
-Services = Annotated[list[str] | None, typer.Argument(metavar="SERVICE...", help="Only these services. Default: all.")]
-File = Annotated[
-    str | None, typer.Option("--file", "-f", metavar="FILE", help="The dev config. Default: devcfg.yaml here or above.")
-]
-BaseOption = Annotated[
-    str | None,
-    typer.Option(metavar="FILE|DIR|-", help="Use these manifests, not the config's `base`; - is standard input."),
-]
-Local = Annotated[bool, typer.Option("--with-local", help="Lay devcfg.local.yaml over the config first.")]
-
-
-def _word(option: str, given: str, known: tuple[str, ...]) -> str:
-    if given not in known:
-        from devcfg.schemas.fields import closest
-
-        wanted = f"`{option}` wants one of {', '.join(f'`{one}`' for one in known)}, found `{given}`"
-        raise UsageError(wanted, hint=closest(given, known))
-    return given
 
 
 def _say_version(wanted: bool) -> None:  # noqa: FBT001  as typer calls it
@@ -120,7 +72,7 @@ def validate(
     from devcfg.runtime.commands.validate import validate as run
     from devcfg.runtime.project import Sources
 
-    raise typer.Exit(run(Sources(file, base, services=tuple(services or ())), _word("-o", output, REPORTS)))
+    raise typer.Exit(run(Sources(file, base, services=tuple(services or ())), word("-o", output, REPORTS)))
 
 
 @app.command(cls=Command)
@@ -161,7 +113,7 @@ def render(
     from devcfg.runtime.project import Sources
 
     sources = Sources(file, base, with_local, tuple(services or ()))
-    request = Request(_word("--format", form, FORMATS), everything, write, check, force, kube_version)
+    request = Request(word("--format", form, FORMATS), everything, write, check, force, kube_version)
     raise typer.Exit(run(sources, request))
 
 
@@ -217,7 +169,7 @@ def schema(
 
 @app.command(cls=Command)
 def demo() -> None:
-    """Show what devcfg does, on a copy of the bundled example: no cluster, no key to press, some seconds."""
+    """Show what devcfg does, on a copy of the bundled example: no cluster, no key to press, under a minute."""
     from devcfg.runtime.commands.demo import demo as run
 
     raise typer.Exit(run(_run))
@@ -233,8 +185,18 @@ def main() -> NoReturn:
     sys.exit(_run(sys.argv[1:]))
 
 
+@cache
+def _add_verbs() -> None:
+    """Take in the verbs of a session: what only reads files shall not wait for their options to be built."""
+    from devcfg.runtime.verbs import session
+
+    app.add_typer(session)
+
+
 def _run(words: list[str]) -> int:
     """Run one command line, say what goes wrong, and return its exit code."""
+    if not words or words[0] not in OF_FILES:
+        _add_verbs()
     try:
         code = app(words, prog_name="devcfg", standalone_mode=False)
         sys.stdout.flush()

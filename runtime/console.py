@@ -24,14 +24,22 @@ RED, GREEN, YELLOW, BLUE, CYAN, BOLD, DIM = "31", "32", "33", "34", "36", "1", "
 _COLOURS = {Severity.ERROR: RED, Severity.WARNING: YELLOW, Severity.NOTE: CYAN}
 
 
-def data(text: str) -> None:
-    """Write data to stdout."""
+def data(text: str, *, now: bool = False) -> None:
+    """Write data to stdout; `now` for what a reader waits for."""
     sys.stdout.write(text)
+    if now:
+        sys.stdout.flush()
 
 
 def say(text: str = "", *codes: str) -> None:
     """Write a line of words to stderr, whatever a name in them may hold."""
     sys.stderr.write(paint(printable(text), *codes) + "\n")
+
+
+def raw(text: str) -> None:
+    """Write to stderr as it is, at once: for a line that is drawn anew, whose parts are printable already."""
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def paint(text: str, *codes: str, stream: str = "stderr") -> str:

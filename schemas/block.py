@@ -105,6 +105,7 @@ class Block:
     """A frozen mapping with known keys."""
 
     __slots__ = ("__dict__", "__pydantic_extra__", "__pydantic_fields_set__", "__pydantic_private__")
+    __pydantic_fields_set__: set[str]
     fields: ClassVar[dict[str, Field]]
 
     def __init_subclass__(cls) -> None:
@@ -128,6 +129,11 @@ class Block:
         """Return the block that a value describes. Raises pydantic-core's `ValidationError` with every error."""
         found: Self = SchemaValidator(cls.core()).validate_python(value)
         return found
+
+    @property
+    def written(self) -> frozenset[str]:
+        """The keys that the config says itself, in whatever form; all others have their defaults."""
+        return frozenset(self.__pydantic_fields_set__)
 
     def dump(self) -> dict[str, Any]:
         """Return the block as JSON values, defaults filled in, in the order of its definition."""

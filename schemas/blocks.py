@@ -126,7 +126,9 @@ class Reload(Block):
         many(TEXT), "gitignore patterns of the paths that count; default: all that is synced.", ()
     )
     ignore: tuple[str, ...] = field(many(TEXT), "gitignore patterns of paths that never count.", ())
-    debounce: str = field(DURATION, "How long changes must be quiet before they count as one batch.", "100ms")
+    debounce: str = field(
+        DURATION, "How long nothing more may arrive before what has arrived counts as one batch.", "20ms"
+    )
     stop: Stop = field(block(Stop), "How the old process is stopped.", {})
 
 

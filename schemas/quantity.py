@@ -19,11 +19,19 @@ _POWERS = {suffix or None: power for power, suffix in _DECIMAL.items()}
 
 def is_quantity(path: Pointer) -> bool:
     """Tell whether a pointer names a quantity, such as `/…/resources/limits/cpu`."""
-    amount = len(path) > 2 and path[-3] == "resources" and path[-2] in ("limits", "requests")
-    return amount or (len(path) > 1 and path[-1] in ("sizeLimit", "divisor"))
+    return _in_resources(path) or (len(path) > 1 and path[-1] in ("sizeLimit", "divisor"))
 
 
-def amount_of(value: Json) -> Fraction | None:
+def digits_of(path: Pointer) -> int:
+    """Return how many digits behind the point the API server keeps: it rounds requests and limits up to thousandths."""
+    return 3 if _in_resources(path) else 9
+
+
+def _in_resources(path: Pointer) -> bool:
+    return len(path) > 2 and path[-3] == "resources" and path[-2] in ("limits", "requests")
+
+
+def amount_of(value: Json, *, digits: int = 9) -> Fraction | None:
     """Return a quantity as a number; None for one that is written in an odd way, or none at all."""
     from fractions import Fraction  # costs every command more than all else that is read here
 
@@ -33,7 +41,7 @@ def amount_of(value: Json) -> Fraction | None:
     is_binary = suffix in _BINARY
     unit = Fraction(1024) ** _BINARY.index(suffix) if is_binary else Fraction(10) ** int(exponent or _POWERS[suffix])
     # Nothing is finer than a billionth; what is, is rounded up.
-    return Fraction(ceil(Fraction(number) * unit * 10**9), 10**9)
+    return Fraction(ceil(Fraction(number) * unit * 10**digits), 10**digits)
 
 
 def _parts(value: Json) -> tuple[str | None, str | None, str | None]:
@@ -41,13 +49,13 @@ def _parts(value: Json) -> tuple[str | None, str | None, str | None]:
     return (found[1], found[2], found[3]) if found is not None else (None, None, None)
 
 
-def as_stored(value: Json) -> str | None:
+def as_stored(value: Json, *, digits: int = 9) -> str | None:
     """Return a quantity as the API server gives it back: `0.5` as `500m`, `1024Mi` as `1Gi`.
 
     None for one that is written in an odd way (`+3`, `5.`, `1E3`), which some versions keep as it is.
     Source: CanonicalizeBytes in k8s.io/apimachinery/pkg/api/resource/quantity.go.
     """
-    amount = amount_of(value)
+    amount = amount_of(value, digits=digits)
     if amount is None:
         return None
     if not amount:

@@ -6,8 +6,10 @@ The supervisor's arguments are a contract with `runtime/pod/supervisor.sh`. Neve
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 
 from devcfg.compiler.lowering.fragment import Bound, Fragment
+from devcfg.schemas.config import Service
 from devcfg.schemas.naming import BUSYBOX, HOME, SUPERVISOR, run_directory, seed_mark
 
 
@@ -31,19 +33,38 @@ def lower_command(bound: Bound) -> Fragment:
 
 
 def arguments(bound: Bound) -> list[str]:
-    """Return the supervisor's arguments: options first, then the words of each command behind their number."""
-    service = bound.service
+    """Return the supervisor's arguments in the pod."""
+    seeds = [seed_mark(bound.name, rule.target) for rule in bound.service.sync if rule.seed == "image"]
+    home = HOME if is_read_only(bound) else ""
+    return supervisor_arguments(bound.service, directory=run_directory(bound.name), home=home, seeds=seeds)
+
+
+def supervisor_arguments(
+    service: Service,
+    *,
+    directory: str,
+    home: str = "",
+    seeds: Sequence[str] = (),
+    commands: bool = True,
+    place: Callable[[str], str] = str,
+) -> list[str]:
+    """Return the supervisor's arguments: options first, then the words of each command behind their number.
+
+    `place` says where a path of the container is for whoever starts the supervisor. Without `commands` it idles, and
+    neither waits for source nor starts anything, until the session says what to run.
+    """
     workdir = service.workdir or (service.sync[0].target if service.sync else None)
-    words = [f"--dir={run_directory(bound.name)}"]
+    words = [f"--dir={directory}"]
     if workdir:
-        words.append(f"--workdir={workdir}")
-    if is_read_only(bound):
-        words.append(f"--home={HOME}")
-    words += [f"--wait={rule.target}" for rule in service.sync]
-    words += [f"--seeded={seed_mark(bound.name, rule.target)}" for rule in service.sync if rule.seed == "image"]
+        words.append(f"--workdir={place(workdir)}")
+    if home:
+        words.append(f"--home={home}")
+    if commands:
+        words += [f"--wait={place(rule.target)}" for rule in service.sync]
+    words += [f"--seeded={mark}" for mark in seeds]
     words += [f"--stop-signal={service.reload.stop.signal}", f"--grace={seconds(service.reload.stop.grace)}"]
     for mode, argv in (("build", service.command.build), ("run", service.command.run)):
-        if argv:
+        if argv and commands:
             words += [f"--{mode}={len(argv)}", *map(sheltered, argv)]
     return words
 

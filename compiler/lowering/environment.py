@@ -32,6 +32,9 @@ def lower_environment(bound: Bound) -> Fragment:
         for name, value in wanted.items()
         if value is not None and name not in names
     )
+    if operations and not new and all(name in wanted and wanted[name] is None for name in names):
+        # The API server drops an empty list: the way back could not find it.
+        operations.append(Operation(Op.REMOVE, path, None, operations[-1].source))
     length = exact_length(path, len(names), source) if listed is not None else ()
     return Fragment((*length, *operations, *append_all(bound.witness, path, new)))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from devcfg.compiler.lowering.assumptions import assume, assume_names, assume_value
 from devcfg.schemas.environment import holds_values
 from devcfg.schemas.errors import PatchError
-from devcfg.schemas.patch import Json, Op, Operation, Pointer, apply_operation, lookup, same
+from devcfg.schemas.patch import Json, Op, Operation, Pointer, apply_operation, apply_patch, lookup, same
 
 IDENTITY = (
     Pointer(("apiVersion",)),
@@ -20,6 +20,8 @@ IDENTITY = (
 )
 
 
+_MAPS = ("labels", "annotations", "nodeSelector", "limits", "requests")
+"""Members that are maps: other mappings may say something by being there, such as `emptyDir: {}`."""
 _RUN_LAST = "patches run last: they see the workload as the rest of dev mode leaves it"
 
 
@@ -44,7 +46,8 @@ def lower_patches(document: Json, patches: tuple[Json, ...] | dict[str, Json], f
     """Lower the user's patches against the workload as the rest of dev mode leaves it."""
     if isinstance(patches, dict):
         try:
-            return Lowered(tuple(_merge(document, patches, Pointer(), f"{field}")))
+            merged = tuple(_merge(document, patches, Pointer(), f"{field}"))
+            return Lowered(merged + _sweep(apply_patch(document, merged), merged))
         except PatchError as error:
             return Lowered((), StepError(None, error.message, error.hint or _RUN_LAST))
     steps: list[Operation] = []
@@ -55,7 +58,25 @@ def lower_patches(document: Json, patches: tuple[Json, ...] | dict[str, Json], f
                 steps.append(step)
         except PatchError as error:
             return Lowered(tuple(steps), StepError(at, error.message, error.hint or _RUN_LAST))
-    return Lowered(tuple(steps))
+    return Lowered((*steps, *_sweep(document, tuple(steps))))
+
+
+def _sweep(document: Json, steps: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    """Remove each list and map that the steps left empty: the API server drops those, and the way back misses them."""
+    left: dict[Pointer, Operation] = {}
+    for step in steps:
+        at = step.path.parent
+        if step.op is Op.REMOVE and at and _is_left_empty(document, at):
+            left[at] = Operation(Op.REMOVE, at, None, step.source)
+    return tuple(left.values())
+
+
+def _is_left_empty(document: Json, at: Pointer) -> bool:
+    try:
+        found = lookup(document, at)
+    except PatchError:
+        return False
+    return found == [] or (found == {} and at[-1] in _MAPS)
 
 
 def _lower_one(document: Json, one: Json, source: str) -> list[Operation]:

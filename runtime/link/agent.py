@@ -135,7 +135,7 @@ class Agent:
             yield piece
 
     async def stage(self, rule: str, records: Pieces) -> tuple[Staged, ...]:
-        """Send a transfer stream."""
+        """Send a transfer stream; return the records that had a problem."""
         reply = await self._link.request("stage", records, rule=rule)
         return tuple([_checked(entries.staged_of, item) async for item in _items(reply)])
 
@@ -143,10 +143,13 @@ class Agent:
         """Bring changes into place."""
         asked = tuple(changes)
         reply = await self._link.request("apply", lines(asked), rule=rule)
-        outcomes = tuple([_checked(entries.outcome_of, item) async for item in _items(reply)])
-        if {one.path for one in outcomes} != {one.path for one in asked} or len(outcomes) != len(asked):
+        found = [item async for item in _items(reply)]
+        if len(found) != len(asked):
             raise BreachError("the agent answers for changes that are not the ones it was asked for")
-        return outcomes
+        try:
+            return tuple([entries.outcome_of(item, one.path) for item, one in zip(found, asked, strict=True)])
+        except ValueError as exc:
+            raise BreachError(f"the agent sends what no agent sends: {exc}") from exc
 
     async def clean(self, rule: str) -> None:
         """Remove what was staged and not applied."""
@@ -187,6 +190,10 @@ class Agent:
     async def stop(self, name: str) -> State:
         """End the dev process; return when it has."""
         return state_of(await self._ask("process", name=name, action="stop"))
+
+    async def signal(self, name: str, signal: str) -> None:
+        """Send a signal (`HUP`) to the dev process itself; nothing happens while none runs."""
+        await self._ask("process", name=name, action="signal", signal=signal)
 
     async def probe(self, **members: Any) -> Probed:
         """Ask a probe once: `http`, `tcp`, `exec` or `grpc` with its members, and `timeout` in seconds."""

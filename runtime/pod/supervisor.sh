@@ -10,6 +10,7 @@
 # To steer it, write a line to the FIFO:   echo restart 1<>DIR/ctl        (1<> never blocks)
 #   start [MODE]    make sure that MODE runs (run or debug; without: as before)
 #   restart [MODE]  a new process, after a build if there is a cmd.build; restarts that come together are one
+#   signal NAME     send a signal to the process itself, not to its children: HUP, USR1 ...
 #   stop, quit      end the process and keep the container; end both
 #
 # In DIR:
@@ -240,6 +241,12 @@ listen() {
     *) my_asked=$my_argument ;;
     esac
     ;;
+  signal)
+    case $my_argument in
+    HUP | INT | QUIT | TERM | USR1 | USR2 | WINCH) [ -z "$my_pid" ] || kill "-$my_argument" "$my_pid" 2>/dev/null ;;
+    *) log "ignored: $my_word $my_argument" ;;
+    esac
+    ;;
   stop) [ "$my_asked" = quit ] || my_asked=stop ;;
   quit) my_asked=quit ;;
   here) my_here=$my_argument ;;
@@ -256,7 +263,7 @@ listen() {
     esac
     ;;
   '') ;;
-  *) log "ignored: $my_word (start, restart, stop or quit)" ;;
+  *) log "ignored: $my_word (start, restart, signal, stop or quit)" ;;
   esac
 }
 

@@ -13,8 +13,6 @@ from devcfg.runtime.sync.modes import Side
 from devcfg.runtime.sync.planner import Step
 from devcfg.runtime.sync.snapshot import Hint, Snapshot
 
-NOT_SENT = "its content was not sent"
-
 
 class Party(NamedTuple):
     """A side, and what is known of it."""
@@ -72,7 +70,8 @@ class Batch:
         if not wanted:
             return list(steps)
         staged = await target.endpoint.stage(source.endpoint.send(wanted))
-        problems = {one.path: NOT_SENT for one in wanted} | {one.path: one.problem for one in staged}
+        # A record that never came is none of these: whoever applies it finds no content.
+        problems = {one.path: one.problem for one in staged}
         ready = []
         for step in steps:
             problem = problems.get(step.path, "") if needs_content(step) else ""

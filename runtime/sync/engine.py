@@ -15,14 +15,14 @@ from enum import Enum
 
 from devcfg.runtime.link.agent import Agent, Hints
 from devcfg.runtime.link.errors import BreachError, LinkError, RequestError
-from devcfg.runtime.pod.agent.entries import words
+from devcfg.runtime.pod.agent.entries import DISK_FULL, words
 from devcfg.runtime.pod.agent.paths import HIDDEN
 from devcfg.runtime.pod.agent.root import Root
 from devcfg.runtime.sync import conflicts, reasons
 from devcfg.runtime.sync.events import Connected, Degraded, Disconnected, Event
 from devcfg.runtime.sync.halts import Cause
 from devcfg.runtime.sync.ignores import FILES, IgnoreFileError
-from devcfg.runtime.sync.index import open_index
+from devcfg.runtime.sync.index import IndexFailedError, open_index
 from devcfg.runtime.sync.local import LocalEnd
 from devcfg.runtime.sync.modes import Side
 from devcfg.runtime.sync.planner import Conflict
@@ -224,8 +224,13 @@ class Engine:
                 await self._agent.mark(self.rule.name, self._identity)
                 self._identity = ""
             self._degrade("agent", "")
+        except IndexFailedError:
+            self._rounds.lack(Side.LOCAL)
         except (RequestError, BreachError) as exc:
-            self._degrade("agent", f"the agent did not do what it was asked: {exc.message}")
+            if exc.message == DISK_FULL:
+                self._rounds.lack(Side.FAR)
+            else:
+                self._degrade("agent", f"the agent did not do what it was asked: {exc.message}")
             self._detach()
         except OSError as exc:
             self._degrade("agent", f"the local side cannot be read or written: {words(exc)}")

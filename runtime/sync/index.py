@@ -21,6 +21,7 @@ from devcfg.runtime.sync.tree import Tree
 from devcfg.schemas.errors import DevcfgError
 
 VERSION = 1
+_encode = json.JSONEncoder().encode
 _UNREADABLE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -212,7 +213,7 @@ def _text(blob: bytes) -> str:
 
 
 def _json(entry: Entry | None) -> str | None:
-    return None if entry is None else json.dumps(entry)
+    return None if entry is None else _encode(entry)
 
 
 def _entry(text: str | None) -> Entry | None:

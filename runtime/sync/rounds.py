@@ -22,6 +22,8 @@ from devcfg.runtime.sync.snapshot import UNREAD, Hint, Snapshot
 from devcfg.runtime.sync.status import Times
 from devcfg.runtime.sync.tree import Tree
 
+SEVERAL = 10
+"""So many deletions on the laptop are done only after the whole far side was looked at."""
 ROUNDS = 20
 """So many rounds in a row may find something new to do; then whoever writes all the time has to wait a moment."""
 
@@ -80,6 +82,11 @@ class Rounds:
     def lose(self, side: Side, found: str) -> None:
         """Stop because a root is gone."""
         self._halt((root_gone(side, found),))
+        self.distrust()
+
+    def lack(self, side: Side) -> None:
+        """Stop because a side has no space left for what sync itself must write."""
+        self._halt((disk_full(side),))
         self.distrust()
 
     def distrust(self) -> None:
@@ -146,8 +153,7 @@ class Rounds:
                 self.lose(exc.side, str(exc))
                 return
             except IndexFailedError:
-                self._halt((disk_full(Side.LOCAL),))
-                self.distrust()
+                self.lack(Side.LOCAL)
                 return
             except BaseException:
                 # What was looked at and not planned, or planned and not done, is not known to be so.
@@ -157,12 +163,20 @@ class Rounds:
                 return
 
     async def _round(self, parties: Parties) -> None:
+        whole = Side.FAR in self._whole
         changed: set[str] = set()
         for side in Side:
             changed |= await self._look(side, parties[side])
         if self._first:
             self._remember(parties, learn(self.index.intents(), *(party.snapshot.tree for party in parties)))
+        decided = self._verdicts
         found = self._plan(parties, changed)
+        if not whole and sum(step.new is None for step in found.to_local) >= SEVERAL:
+            # Hints come one after the other: what they say is gone may be the beginning of everything.
+            self._verdicts = decided
+            self._whole.add(Side.FAR)
+            self._first = True
+            return
         halts = check_halts(self.ancestor, parties[0].snapshot.tree, parties[1].snapshot.tree, self.mode, found)
         accepted, self._accepted = self._accepted, False
         if halts and not accepted:

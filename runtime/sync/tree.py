@@ -56,9 +56,13 @@ class Tree:
     def _index(self) -> dict[str, set[str]]:
         # Made when it is first asked for: a tree that is only compared whole never pays for it.
         if self._children is None:
-            self._children = {}
+            children = self._children = {}
             for path in self.entries:
-                _link(self._children, path)
+                siblings = children.get(parent(path))
+                if siblings is None:
+                    _link(children, path)
+                else:
+                    siblings.add(path)
         return self._children
 
     def _unlink(self, path: str, children: dict[str, set[str]]) -> None:

@@ -214,7 +214,7 @@ class Project:
 
     def advice(self, said: str) -> None:
         """Follow literally the commands that devcfg printed on standard error."""
-        commands = [line.strip() for line in said.splitlines() if line.startswith("  ")]
+        commands = [line.strip() for line in said.splitlines() if line.startswith(("  kubectl ", "  devcfg "))]
         assert commands, said
         for one in commands:
             run("sh", "-ec", one, cwd=self.path)
@@ -268,10 +268,24 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spaces]:
     spaces = Spaces()
     yield spaces
     for name in spaces.made:
-        run("kubectl", "delete", "namespace", name, "--wait=false")
+        run("kubectl", "delete", "namespace", name, "--wait=false", "--ignore-not-found")
     for name in spaces.made:
         run("kubectl", "wait", "--for=delete", f"namespace/{name}", "--timeout=120s")
     patch.undo()
+
+
+@pytest.fixture
+def space_of(cluster: Spaces) -> Iterator[Callable[[str], Space]]:
+    """Return a function that makes a namespace for one test: its pods make room for the next test's."""
+    made: list[Space] = []
+
+    def make(purpose: str) -> Space:
+        made.append(cluster.make(purpose))
+        return made[-1]
+
+    yield make
+    for space in made:
+        run("kubectl", "delete", "namespace", space.name, "--wait=false")
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from devcfg.schemas.quantity import as_stored
+
 POD = {
     "securityContext": {"fsGroup": 1234},
     "imagePullSecrets": [{"name": "own"}],
@@ -14,7 +16,7 @@ POD = {
             "name": "log",
             "image": "busybox:musl",
             "command": ["sleep", "3600"],
-            "resources": {"requests": {"cpu": "5m"}},
+            "resources": {"requests": {"cpu": "1m"}},
         },
         {
             "name": "app",
@@ -32,7 +34,7 @@ POD = {
             "livenessProbe": {"exec": {"command": ["true"]}, "periodSeconds": 3},
             "readinessProbe": {"exec": {"command": ["true"]}},
             "securityContext": {"allowPrivilegeEscalation": False},
-            "resources": {"limits": {"memory": "32Mi", "cpu": "100m"}},
+            "resources": {"requests": {"cpu": "1m"}, "limits": {"memory": "32Mi", "cpu": "100m"}},
             "volumeMounts": [{"name": "data", "mountPath": "/data"}],
         },
     ],
@@ -116,7 +118,7 @@ def write(cluster, project_of, group):
                 "POD": {"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
                 "NEW": {"valueFrom": {"configMapKeyRef": {"name": "absent", "key": "host", "optional": True}}},
             },
-            "resources": {"requests": {"cpu": 0.02, "memory": "32768Ki"}, "limits": {"memory": "64Mi"}},
+            "resources": {"requests": {"cpu": 0.002, "memory": "32768Ki"}, "limits": {"memory": "64Mi"}},
             "probes": "relax",
             "user": "1234:1234",
             "patches": [
@@ -140,8 +142,8 @@ def write(cluster, project_of, group):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_api_server_takes_dev_mode_of_every_kind(cluster, write, kind):
-    space = cluster.make(f"{kind.lower()}-new")
+def test_the_api_server_takes_dev_mode_of_every_kind(space_of, write, kind):
+    space = space_of(f"{kind.lower()}-new")
     project = write(space, kind)
     taken = space.kubectl(
         "apply", "--dry-run=server", "-o", "json", "-f", "-", stdin=project.devcfg("render").stdout
@@ -152,8 +154,8 @@ def test_the_api_server_takes_dev_mode_of_every_kind(cluster, write, kind):
 
 @pytest.mark.parametrize("kind", [one for one in KINDS if one not in FIXED])
 @pytest.mark.parametrize("way", ["apply", "create"])
-def test_each_kind_goes_into_dev_mode_and_back_byte_for_byte(cluster, write, kind, way):
-    space = cluster.make(f"{kind.lower()}-{way}")
+def test_each_kind_goes_into_dev_mode_and_back_byte_for_byte(space_of, write, kind, way):
+    space = space_of(f"{kind.lower()}-{way}")
     # One kind is enough to see a claim come and go: volumes are scarce where nothing provisions them.
     project = write(space, kind, claims=kind == "Deployment")
     name = f"{kind.lower()}/web"
@@ -177,8 +179,8 @@ def test_each_kind_goes_into_dev_mode_and_back_byte_for_byte(cluster, write, kin
 
 
 @pytest.mark.parametrize("kind", RUN)
-def test_dev_mode_of_a_kind_really_runs(cluster, write, kind, until):
-    space = cluster.make(f"{kind.lower()}-run")
+def test_dev_mode_of_a_kind_really_runs(space_of, write, kind, until):
+    space = space_of(f"{kind.lower()}-run")
     write(space, kind).apply_dev()
     if kind == "CronJob":
         space.kubectl("create", "job", "once", "--from=cronjob/web")
@@ -187,3 +189,21 @@ def test_dev_mode_of_a_kind_really_runs(cluster, write, kind, until):
     text = f"level debug, pod {dev.pod}, token [], user 1234"
 
     until(lambda: text in dev.log, f"the line {text!r}", lambda: dev.log)
+
+
+QUANTITIES = ("1.0", ".5", "1500m", "0.02", "0.0000000001", "+2", "1000k", "1e3", "12e2", "1024Mi", "1.5Gi", "0.1Ki")
+
+
+def test_quantities_are_written_as_this_api_server_writes_them(space_of):
+    space = space_of("quantity")
+    containers = [
+        {"name": f"c{at}", "image": "busybox:musl", "resources": {"limits": {"memory": one}}}
+        for at, one in enumerate(QUANTITIES)
+    ]
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": containers}}
+    taken = space.kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(pod)).stdout
+    written = [one["resources"]["limits"]["memory"] for one in json.loads(taken)["spec"]["containers"]]
+
+    known = {one: stored for one in QUANTITIES if (stored := as_stored(one, digits=3)) is not None}
+    assert len(known) > len(QUANTITIES) // 2
+    assert known == {one: told for one, told in zip(QUANTITIES, written, strict=True) if one in known}

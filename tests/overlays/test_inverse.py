@@ -2,11 +2,14 @@
 
 import json
 
+import kustomize_twin
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from live import live
 
 from devcfg.overlays.inverse import invert, render_inverse
+from devcfg.overlays.jsonpatch import render_json_patch
 from devcfg.schemas.errors import PatchError
 from devcfg.schemas.manifest import Manifest
 from devcfg.schemas.patch import Op, Operation, Patch, Pointer, Role, apply_patch, lookup, same
@@ -18,6 +21,44 @@ values = st.recursive(
     leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3), max_leaves=8
 )
 documents = st.dictionaries(names, values, min_size=1, max_size=4)
+
+
+EMPTIED = """
+version: 1
+services:
+  web:
+    env: {{A: null, B: null}}
+    {patches}
+"""
+ONE_OF_EACH = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      nodeSelector: {disk: ssd}
+      tolerations: [{operator: Exists}]
+      containers: [{name: web, image: "web:1", env: [{name: A, value: a}, {name: B, value: b}]}]
+"""
+
+
+@pytest.mark.parametrize(
+    "patches",
+    [
+        "",
+        "patches: [{op: remove, path: /spec/template/spec/tolerations/0}]",
+        "patches: [{op: remove, path: /spec/template/spec/nodeSelector/disk}]",
+        "patches: {spec: {template: {spec: {nodeSelector: {disk: null}}}}}",
+    ],
+)
+def test_what_dev_mode_empties_comes_back_although_the_server_drops_what_is_empty(plan_of, patches):
+    one = plan_of(EMPTIED.format(patches=patches), ONE_OF_EACH).workloads[0].workload
+    during = kustomize_twin.apply(live(one.manifest.object), json.loads(render_json_patch(one)))
+    assert "env" not in during["spec"]["template"]["spec"]["containers"][0]
+    after = kustomize_twin.apply(live(during), json.loads(render_inverse(one)))
+    assert live(after) == live(one.manifest.object)
 
 
 def add(path, value):
@@ -250,3 +291,13 @@ def test_the_inverse_prints_one_operation_a_line():
         '  {"op": "add", "path": "/spec/replicas", "value": 2}\n'
         "]\n"
     )
+
+
+@pytest.mark.parametrize(("version", "stored"), [("apps/v1", "500m"), ("example.test/v1", "0.5")])
+def test_a_quantity_is_found_again_as_its_kind_of_object_is_stored(version, stored):
+    document = {"apiVersion": version, "kind": "Web", "spec": {}}
+    resources = {"limits": {"cpu": "0.5"}}
+    back = invert(document, (Operation(Op.ADD, Pointer(("spec", "resources")), resources),))
+    live = {**document, "spec": {"resources": {"limits": {"cpu": stored}}}}
+
+    assert apply_patch(live, back) == document

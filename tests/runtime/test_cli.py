@@ -10,7 +10,25 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-VERBS = ("validate", "render", "diff", "explain", "schema", "demo")
+VERBS = (
+    "validate",
+    "render",
+    "diff",
+    "explain",
+    "schema",
+    "demo",
+    "up",
+    "status",
+    "run",
+    "debug",
+    "stop",
+    "restart",
+    "logs",
+    "test",
+    "shell",
+    "exec",
+    "sync",
+)
 EVERY_WAY = (
     ("validate",),
     ("validate", "-o", "json"),

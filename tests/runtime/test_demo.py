@@ -1,9 +1,12 @@
 """`devcfg demo` as a newcomer runs it: in a process of its own, with and without kubectl."""
 
+import contextlib
 import os
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +30,33 @@ def test_it_ends_well_and_leaves_nothing(done, tmp_path):
 def test_it_shows_a_slip_with_its_caret_and_the_change_that_made_the_files_stale(done):
     assert "did you mean `command`?" in done.stderr
     assert re.search(r"deployment/reviews \(k8s/base/\S+:\d+\): \S+containers\[proxy\] is new", done.stderr)
+
+
+def test_a_save_is_answered_by_the_new_process_and_a_conflict_is_decided(tmp_path):
+    if not shutil.which("busybox"):
+        pytest.skip("there is no busybox here")
+    done = run(tmp_path, os.environ["PATH"])
+    assert done.returncode == 0, done.stderr
+    assert "\nsaved a moment ago\n" in done.stderr
+    assert re.search(r"(?m)^storefront +> restarted in ", done.stderr)
+    assert re.search(r"build failed with code 1; generation 1 goes on|exited with code 1", done.stderr)
+    assert "conflict: `note.txt` changed on both sides" in done.stderr
+    # What the session says meanwhile may stand between a command and its answer.
+    assert re.search(r"\$ cat services/storefront/note\.txt\n(\w+ +[|>] .*\n)*changed there\n", done.stderr), (
+        done.stderr
+    )
+    assert not marked(str(tmp_path))
+
+
+def marked(text):
+    """Return the processes that have a text in their words or environment."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and int(process.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                if text.encode() in (process / "cmdline").read_bytes() + (process / "environ").read_bytes():
+                    found.append(process.name)
+    return found
 
 
 def test_every_command_it_shows_says_what_it_did(done):

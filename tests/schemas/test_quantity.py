@@ -3,7 +3,7 @@
 import pytest
 
 from devcfg.schemas.patch import Pointer
-from devcfg.schemas.quantity import as_stored, is_quantity
+from devcfg.schemas.quantity import as_stored, digits_of, is_quantity
 
 STORED = {
     "0.5": "500m", "1000": "1k", "1500m": "1500m", "1024Mi": "1Gi", "1.5Gi": "1536Mi", "0.5Ki": "512", "1e3": "1e3",
@@ -39,3 +39,10 @@ def test_an_odd_way_of_writing_is_not_guessed(odd):
 )
 def test_a_quantity_is_known_by_its_place(path, expected):
     assert is_quantity(Pointer.parse(path)) is expected
+
+
+def test_requests_and_limits_are_kept_to_thousandths_rounded_up():
+    path = Pointer.parse("/spec/containers/0/resources/limits/memory")
+
+    assert as_stored("0.0000000001", digits=digits_of(path)) == "1m"
+    assert as_stored("0.0000000001", digits=digits_of(Pointer.parse("/spec/volumes/0/emptyDir/sizeLimit"))) == "1n"

@@ -83,8 +83,8 @@ def _strategy(strategy):
 
 def _pod(pod):
     _fill(pod, POD)
-    for member in ("volumes", "initContainers", "imagePullSecrets"):
-        if pod.get(member) == []:
+    for member in ("volumes", "initContainers", "imagePullSecrets", "tolerations", "nodeSelector"):
+        if not pod.get(member, True):
             del pod[member]
     for container in (*pod.get("initContainers", ()), *pod["containers"]):
         _container(container)
@@ -99,8 +99,6 @@ def _container(container):
     for member in ("env", "volumeMounts", "args", "command", "ports"):
         if container.get(member) == []:
             del container[member]
-    if container.get("securityContext") == {} or container.get("lifecycle") == {}:
-        container.pop("lifecycle", None)
     for port in container.get("ports", ()):
         port.setdefault("protocol", "TCP")
     for variable in container.get("env", ()):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
-from typing import Iterable
+from typing import Callable, Iterable
 
 from . import paths, swap
 from .digest import open_file, read_exactly
@@ -30,6 +30,7 @@ from .entries import (
 )
 from .expect import Unexpected, expect, expect_moved, look
 from .ignore import Ignores
+from .nearby import Nearby, remove
 from .scan import Walk
 from .stage import Content, Stage, write_all
 
@@ -55,13 +56,19 @@ class Applier:
         self._inplace = inplace
         self._folders = paths.Folders(root)
 
-    def run(self, changes: Iterable[Change]) -> list[Outcome]:
-        """Apply directories, files and links, deletions, and what replaces a directory; outcomes as they were given."""
+    def run(self, changes: Iterable[Change], tell: Callable[[Outcome], None] | None = None) -> list[Outcome]:
+        """Apply directories, files and links, deletions, and what replaces a directory; outcomes as they were given.
+
+        `tell` hears each as it happens.
+        """
+        self._stage.renew()
         given = list(changes)
         outcomes: dict[int, Outcome] = {}
         with self._folders:
             for number in _in_order(given):
-                outcomes[number] = self._one(given[number])
+                found = outcomes[number] = self._one(given[number])
+                if tell:
+                    tell(found)
         for change in given:
             if change.new and (left := self._stage.content.pop((change.path, change.new.content), None)):
                 self._stage.drop(left.name)
@@ -96,9 +103,9 @@ class Applier:
             return "never synced"
         if self._hidden and paths.is_hidden(path, self._hidden):
             return "kept from the far side"
-        kinds = [entry.kind for entry in (old, new) if entry]
-        if any(self._ignores.ignored(path, is_dir=kind == DIRECTORY) for kind in kinds):
-            return "ignored"
+        for entry in (old, new):
+            if entry and self._ignores.ignored(path, is_dir=entry.kind == DIRECTORY):
+                return "ignored"
         if new and new.kind == LINK:
             problem = paths.link_problem(path, new.content)
             if problem:
@@ -141,7 +148,7 @@ class Applier:
         source = (self._stage.fd, content.name)
         if content.executable != new.executable:
             os.chmod(content.name, _mode(look(source).st_mode, executable=new.executable), dir_fd=source[0])
-        if content.stat.mtime_ns != change.mtime_ns:
+        if content.mtime_ns != change.mtime_ns:
             os.utime(content.name, ns=(change.mtime_ns, change.mtime_ns), dir_fd=source[0])
         old = change.old
         if old is None:
@@ -171,9 +178,9 @@ class Applier:
         try:
             if stat_from(stat) != stat_from(before):
                 raise Unexpected("it changed a moment ago")
-            for piece in read_exactly(source, 0, content.stat.size):
+            for piece in read_exactly(source, 0, content.size):
                 write_all(fd, piece)
-            os.ftruncate(fd, content.stat.size)
+            os.ftruncate(fd, content.size)
             if new.executable != old.executable:
                 os.fchmod(fd, _mode(stat.st_mode, executable=new.executable))
             os.utime(fd, ns=(change.mtime_ns, change.mtime_ns))
@@ -197,7 +204,7 @@ class Applier:
                 raise
             with Nearby(self._stage, source, place, change.path) as near:
                 self._exchange(change, old, before, near, place)
-            _remove(source)
+            remove(source)
         if old.kind == DIRECTORY or not modes.S_ISREG(ready.st_mode):
             self._folders.forget(change.path)
 
@@ -210,7 +217,7 @@ class Applier:
             return
         try:
             expect_moved(source, old, before)
-            _remove(source)
+            remove(source)
         except (Unexpected, OSError) as problem:
             _put_back(source, place, ready)
             if isinstance(problem, OSError) and problem.errno in NOT_EMPTY:
@@ -242,6 +249,9 @@ class Applier:
         try:
             os.rename(place[1], aside[1], src_dir_fd=place[0], dst_dir_fd=aside[0])
         except OSError as problem:
+            if problem.errno == errno.ENOENT:
+                look(place)  # raises as well where it is gone
+                raise Unexpected("our own directory was removed meanwhile") from None
             if problem.errno != errno.EXDEV:
                 raise
             with Nearby(self._stage, None, place, change.path) as near:
@@ -264,27 +274,6 @@ class Applier:
         if any(row.kind != HOLLOW for row in rows if row.path.startswith(path + "/")):
             return Unexpected("something was added to it")
         return Held()
-
-
-class Nearby:
-    """A temporary name in the directory of a place on another mount, and in the stage the note that finds it again."""
-
-    def __init__(self, stage: Stage, source: tuple[int, str] | None, place: tuple[int, str], path: str) -> None:
-        self._stage = stage
-        self._source = source
-        self._note = "at-" + stage.name()
-        self._near = (place[0], paths.TEMP + f"{os.getpid():x}-{self._note}")
-        self._path = paths.join(paths.parent(path), self._near[1])
-
-    def __enter__(self) -> tuple[int, str]:
-        os.symlink(self._path, self._note, dir_fd=self._stage.fd)
-        if self._source is not None:
-            _copy(self._source, self._near)
-        return self._near
-
-    def __exit__(self, *_: object) -> None:
-        _remove(self._near)
-        self._stage.drop(self._note)
 
 
 def _in_order(changes: list[Change]) -> list[int]:
@@ -321,38 +310,6 @@ def _create(new: Entry, place: tuple[int, str]) -> None:
     except FileExistsError:
         if not modes.S_ISDIR(look(place).st_mode):
             raise
-
-
-def _copy(source: tuple[int, str], to: tuple[int, str]) -> None:
-    stat = look(source)
-    if modes.S_ISDIR(stat.st_mode):
-        os.mkdir(to[1], 0o777, dir_fd=to[0])
-        return
-    if modes.S_ISLNK(stat.st_mode):
-        os.symlink(os.readlink(source[1], dir_fd=source[0]), to[1], dir_fd=to[0])
-        return
-    fd = os.open(source[1], paths.FILE, dir_fd=source[0])
-    try:
-        copy = os.open(to[1], os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=to[0])
-        try:
-            for piece in read_exactly(fd, 0, stat.st_size):
-                write_all(copy, piece)
-            os.fchmod(copy, modes.S_IMODE(stat.st_mode))
-            os.utime(copy, ns=(stat.st_mtime_ns, stat.st_mtime_ns))
-        finally:
-            os.close(copy)
-    finally:
-        os.close(fd)
-
-
-def _remove(place: tuple[int, str]) -> None:
-    """Remove what is there, if anything is; a directory only when it is empty."""
-    try:
-        os.unlink(place[1], dir_fd=place[0])
-    except FileNotFoundError:
-        pass
-    except (IsADirectoryError, PermissionError):
-        os.rmdir(place[1], dir_fd=place[0])
 
 
 def _finish_removal(aside: tuple[int, str], place: tuple[int, str], old: Entry, before: os.stat_result) -> None:

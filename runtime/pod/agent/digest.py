@@ -25,7 +25,8 @@ class NotAFileError(OSError):
 
 def open_file(folders: paths.Folders, path: str, flags: int = paths.FILE) -> tuple[int, os.stat_result]:
     """Open a regular file by its directory and without following a link."""
-    fd = os.open(path.rpartition("/")[2], flags, dir_fd=folders.open(paths.parent(path)))
+    above, _, name = path.rpartition("/")
+    fd = os.open(name, flags, dir_fd=folders.open(above))
     try:
         stat = os.fstat(fd)
     except BaseException:
@@ -64,12 +65,23 @@ def read_exactly(fd: int, start: int, end: int) -> Iterator[bytes]:
         start += len(piece)
 
 
+def read_small(fd: int, size: int) -> bytes:
+    """Return a small file's bytes, most often by one read; fewer when it has become shorter."""
+    content = os.pread(fd, size, 0)
+    while len(content) < size:
+        more = os.pread(fd, size - len(content), len(content))
+        if not more:
+            break
+        content += more
+    return content
+
+
 def digest_open(fd: int, stat: os.stat_result) -> Digested | str:
     """Return the digest of an open file, or that it changed meanwhile."""
     size = stat.st_size
     chunks = None
     if size < LARGE:
-        content = b"".join(read_exactly(fd, 0, size))
+        content = read_small(fd, size)
         if len(content) != size:
             return CHANGED
         found = digest(content)

@@ -10,7 +10,7 @@ import errno
 import os
 import re
 import stat as modes
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 
 from . import paths
 
@@ -129,10 +129,10 @@ def entry_of(row: Row) -> Entry | None:
     return Entry(row.kind, row.content, row.executable)
 
 
-def _fields(value: Any, count: int, what: str) -> list[Any]:
+def _fields(value: Any, count: int, what: str) -> Sequence[Any]:
     if not isinstance(value, (list, tuple)) or len(value) != count:
         raise ValueError(f"{what} is a list of {count}, got {value!r:.80}")
-    return list(value)
+    return value
 
 
 def _number(value: Any, low: int, what: str) -> int:
@@ -163,6 +163,8 @@ def digest_of(value: Any) -> str:
 def stat_of(value: Any) -> Stat:
     """Read a stat."""
     size, mtime, ctime, inode = _fields(value, 4, "a stat")
+    if type(size) is type(mtime) is type(ctime) is type(inode) is int and min(value) >= 0 and max(value) < SIZE_LIMIT:
+        return Stat(size, mtime, ctime, inode)  # nearly every one
     if type(inode) is not int or not 0 <= inode < 1 << 64:
         raise ValueError(f"an inode is a whole number of 64 bits, got {inode!r:.40}")
     least = -SIZE_LIMIT * 2
@@ -243,9 +245,16 @@ def change_of(value: Any) -> Change:
     )
 
 
-def outcome_of(value: Any) -> Outcome:
-    """Read an outcome."""
-    path, result, stat, message = _fields(value, 4, "an outcome")
-    if result not in (DONE, MODIFIED, HELD, FAILED):
-        raise ValueError(f"an outcome is done, modified, held or failed, got {result!r:.40}")
-    return Outcome(paths.check(path), result, None if stat is None else stat_of(stat), _text(message, "a message"))
+def outcome_json(outcome: Outcome) -> Any:
+    """Return what travels of an outcome: whoever asked knows the path by its turn. Of one that is done, its stat."""
+    return outcome.stat if outcome.result == DONE else [outcome.result, outcome.message]
+
+
+def outcome_of(value: Any, path: str) -> Outcome:
+    """Read what became of a change at a path."""
+    if value is None or (isinstance(value, list) and len(value) == 4):
+        return Outcome(path, DONE, None if value is None else stat_of(value), "")
+    result, message = _fields(value, 2, "an outcome")
+    if result not in (MODIFIED, HELD, FAILED):
+        raise ValueError(f"an outcome is a stat, or modified, held or failed, got {result!r:.40}")
+    return Outcome(path, result, None, _text(message, "a message"))

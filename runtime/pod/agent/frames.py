@@ -40,6 +40,7 @@ CREDIT_FORM = struct.Struct(">I")
 FROM_AGENT = frozenset({HELLO, REPLY, DATA, END, CREDIT, PING, PONG, EVENT, GOODBYE})
 FROM_CLIENT = frozenset({HELLO, REQUEST, DATA, END, CREDIT, PING, PONG, GOODBYE})
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _STREAMS = frozenset({REQUEST, REPLY, DATA, END})
 _FLAGS = {REQUEST: (0, BULK, BODY), REPLY: (0, BULK, BODY), END: (0, ABORT)}
 _LENGTHS = {
@@ -156,7 +157,7 @@ class Credit:
 
 def compose(members: dict[str, Any]) -> bytes:
     """Return members as JSON: ASCII only, so that a name of any bytes survives as a surrogate."""
-    return json.dumps(members, separators=(",", ":")).encode("ascii")
+    return _encode(members).encode("ascii")
 
 
 def parse(payload: bytes) -> dict[str, Any]:

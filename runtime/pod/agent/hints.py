@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import select
 import threading
-from typing import Any, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Callable, Container, Iterator
 
-from .entries import DONE, Outcome, Stat
+from . import paths
+from .entries import DIRECTORY, DONE, Outcome, Stat
 from .outbox import EndedError
 from .root import Root
 from .watch import Hints
@@ -15,7 +17,9 @@ from .watch import Hints
 EVENT_CHARS = 8 * 1024
 """The characters of the paths in one event; as JSON, six bytes each at worst, they fit into a frame."""
 APPLIED = 4096
-"""The paths remembered so that what the client itself applied comes back as no hint."""
+"""The paths of past batches that are remembered: whoever opens one and changes nothing gives no hint."""
+LOOK = 0.05
+"""Seconds between two looks while a batch is applied: the kernel's queue must not overflow."""
 Report = Callable[["dict[str, Any]"], None]
 
 
@@ -30,7 +34,8 @@ class Watching:
         self._wake, self._waker = os.pipe()
         self._lock = threading.Lock()
         self._after: list[Callable[[], None]] = []
-        self._applied: dict[str, Stat | None] = {}
+        self._applying = threading.Lock()
+        self._applied: dict[str, Stat | None] = {}  # what the client itself changed comes back as no hint
         self._closed = False
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -40,15 +45,15 @@ class Watching:
         """Say why hints are late or coarse, empty while they are not."""
         return self._watch.degraded
 
-    def applied(self, outcomes: Iterable[Outcome]) -> None:
-        """Take what was just brought into place."""
-        with self._lock:
-            for one in outcomes:
-                if one.result == DONE:
-                    self._applied.pop(one.path, None)
-                    self._applied[one.path] = one.stat
-            for path in list(self._applied)[:-APPLIED]:
-                del self._applied[path]
+    @contextmanager
+    def applying(self) -> Iterator[Callable[[Outcome], None]]:
+        """Tell nothing while changes are brought into place; each outcome has to be given to what is yielded."""
+        with self._applying:
+            yield self._take
+
+    def _take(self, outcome: Outcome) -> None:
+        if outcome.result == DONE:
+            self._applied[outcome.path] = outcome.stat
 
     def after(self, done: Callable[[], None]) -> None:
         """Call back when every hint of what happened up to now has been sent."""
@@ -80,21 +85,55 @@ class Watching:
             os.read(self._wake, 4096)
         with self._lock:
             done, self._after = self._after, []
-        for event in events(self._rule, self._news(self._watch.drain())):
+        hints = self._without_own(self._watch.drain())
+        while not self._applying.acquire(timeout=LOOK):
+            hints = self._without_own(hints.joined(self._watch.drain()))
+        try:
+            if self._applied:
+                # Each event of what was applied is in the queue by now: after this drain nothing of it comes.
+                hints = self._below_own(self._without_own(hints.joined(self._watch.drain())))
+                for path in list(self._applied)[:-APPLIED]:
+                    del self._applied[path]
+        finally:
+            self._applying.release()
+        for event in events(self._rule, hints):
             self._report(event)
         for one in done:
             one()
 
-    def _news(self, hints: Hints) -> Hints:
-        """Leave out the paths that are as the client itself made them; below a directory nobody has looked yet."""
-        with self._lock:
-            own = {path: self._applied[path] for path, deep in hints.paths if not deep and path in self._applied}
-        if not own:
+    def _without_own(self, hints: Hints) -> Hints:
+        """Leave out the paths that are as the client itself made them."""
+        own = self._applied
+        found = self._root.stats(path for path, deep in hints.paths if not deep and path in own)
+        if not found:
             return hints
-        seen = {row.path: row.stat for row in self._root.scan([(path, False) for path in own]).rows}
         return hints._replace(
-            paths=[(path, deep) for path, deep in hints.paths if path not in own or seen.get(path) != own[path]]
+            paths=[(path, deep) for path, deep in hints.paths if path not in found or found[path] != own[path]]
         )
+
+    def _below_own(self, hints: Hints) -> Hints:
+        """Look below the directories that the client made: only what is not its own is news."""
+        own = self._applied
+        made = {path for path, deep in hints.paths if deep and path in own}
+        if not made:
+            return hints
+        news = {path: deep for path, deep in hints.paths if path not in made}
+        seen = set()
+        for row in self._root.scan([(path, True) for path in made]).rows:
+            known = own.get(row.path)
+            seen.add(row.path)
+            # What is put into a directory changes its times.
+            same = known is not None and (known.inode == row.stat.inode if row.kind == DIRECTORY else known == row.stat)
+            if not same and (row.path in made or _is_below(row.path, made)):
+                news[row.path] = True
+        for path, stat in own.items():
+            if stat is not None and path not in seen and (path in made or _is_below(path, made)):
+                news[path] = True
+        return hints._replace(paths=list(news.items()))
+
+
+def _is_below(path: str, folders: Container[str]) -> bool:
+    return any(above in folders for above in paths.ancestors(path))
 
 
 def events(rule: str, hints: Hints) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ LINE_LIMIT = 4 * 1024 * 1024
 ITEMS_LIMIT = 400 * 1000
 """The most items of one listing: what both sides can hold as rows in bounded memory."""
 BYTES_LIMIT = 96 * 1024 * 1024
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def lines(items: Iterable[Any]) -> Iterator[bytes]:
@@ -28,7 +29,7 @@ def lines(items: Iterable[Any]) -> Iterator[bytes]:
 
 
 def _line(batch: list[Any]) -> bytes:
-    line = json.dumps(batch, separators=(",", ":")).encode("ascii") + b"\n"
+    line = _encode(batch).encode("ascii") + b"\n"
     if len(line) <= LINE_LIMIT:
         return line
     if len(batch) == 1:

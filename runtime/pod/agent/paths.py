@@ -6,6 +6,7 @@ A path is text, relative, with `/`; bytes that are no UTF-8 are kept by surrogat
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections import OrderedDict
 from typing import Iterable
@@ -22,6 +23,8 @@ HIDDEN = (".git", ".devcfg", ".vscode", ".idea", ".github", ".husky", ".envrc")
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 """Never waits on a FIFO that took the file's place."""
+_ODD = re.compile(r"\0|(?:\A|/)\.{0,2}(?:/|\Z)").search
+"""Finds a NUL, or a part that is empty, `.` or `..`."""
 
 
 class PathError(ValueError):
@@ -32,6 +35,8 @@ def check(path: object) -> str:
     """Return a path that is safe to use below a root; PathError says what is wrong with any other."""
     if not isinstance(path, str) or not path:
         raise PathError(f"a path is a text that is not empty, got {path!r:.200}")
+    if len(path) <= NAME_BYTES and path.isascii() and not _ODD(path):
+        return path  # nearly every one: too short for any limit
     try:
         raw = os.fsencode(path)
     except UnicodeEncodeError:
@@ -77,6 +82,8 @@ def plain(name: str) -> str:
 
 def is_hard(path: str) -> bool:
     """Tell whether a path is never synced, whatever the ignore files say."""
+    if path[:1] != "." and "/." not in path and path.isascii():
+        return False  # all of them begin with a dot
     return any(plain(name) in HARD or name.startswith(TEMP) for name in path.split("/"))
 
 

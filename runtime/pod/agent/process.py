@@ -16,6 +16,8 @@ from typing import Any, Callable, Dict, NamedTuple
 STATES = ("waiting", "building", "running", "exited", "build-failed", "stopped")
 MODES = ("run", "debug")
 COMMANDS = ("run", "debug", "build")
+SIGNALS = ("HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "WINCH")
+"""What the supervisor passes on."""
 EAGER, LAZY, IDLE = 0.003, 0.03, 0.15
 """Seconds between two looks: at first while something is awaited, later, and while nothing is."""
 EAGER_SECONDS = 2.0
@@ -151,8 +153,13 @@ class Processes:
             answer({})
         elif action in ("start", "restart", "stop"):
             self._steer(directory, action, members.get("mode"), answer, fail)
+        elif action == "signal":
+            if members.get("signal") not in SIGNALS:
+                raise ProcessError("bad-request", "`signal` is one of " + " ".join(SIGNALS))
+            tell(directory, "signal " + members["signal"])
+            answer({})
         else:
-            raise ProcessError("bad-request", "`action` is state, commands, start, restart or stop")
+            raise ProcessError("bad-request", "`action` is state, commands, start, restart, stop or signal")
 
     def _follow(self, directory: str) -> None:
         with self._lock:

@@ -10,13 +10,13 @@ import os
 import sys
 from collections import OrderedDict
 from contextlib import suppress
-from typing import Iterable, Iterator, Mapping, Sequence
+from typing import Callable, Iterable, Iterator, Mapping, Sequence
 
 from . import paths
 from .apply import Applier
 from .cleaning import clean
 from .digest import digest_file, open_file, read_exactly
-from .entries import Change, Digested, Outcome, Scan, Staged, Wanted
+from .entries import Change, Digested, Outcome, Scan, Staged, Stat, Wanted, stat_from
 from .ignore import Ignores
 from .records import records
 from .scan import Walk
@@ -72,6 +72,18 @@ class Root:
         walk = Walk(self._fd, self._ignores, self._hidden)
         return walk.tree() if hints is None else walk.hinted(hints)
 
+    def stats(self, names: Iterable[str]) -> dict[str, Stat | None]:
+        """Return the stat of what stands at each path, None where nothing does."""
+        found: dict[str, Stat | None] = {}
+        with paths.Folders(self._fd) as folders:
+            for path in names:
+                above, _, name = path.rpartition("/")
+                try:
+                    found[path] = stat_from(os.lstat(name, dir_fd=folders.open(above)))
+                except OSError:
+                    found[path] = None
+        return found
+
     def digest(self, files: Iterable[str], known: Mapping[str, Digested]) -> dict[str, Digested | str]:
         """Return each file's digest, or the problem in words (`changed` when it changed while it was read).
 
@@ -108,9 +120,9 @@ class Root:
         """Take a transfer stream; what is whole and right waits for `apply`. ValueError when it is no such stream."""
         return self._stage.receive(stream)
 
-    def apply(self, changes: Iterable[Change]) -> list[Outcome]:
-        """Bring changes into place: directories, then files and links, then deletions."""
-        return Applier(self._fd, self._stage, self._ignores, self._hidden, inplace=self._inplace).run(changes)
+    def apply(self, changes: Iterable[Change], tell: Callable[[Outcome], None] | None = None) -> list[Outcome]:
+        """Bring changes into place: directories, then files and links, then deletions; `tell` hears each outcome."""
+        return Applier(self._fd, self._stage, self._ignores, self._hidden, inplace=self._inplace).run(changes, tell)
 
     def clean(self) -> None:
         """Remove whatever an interrupted run left, staged content too."""

@@ -17,6 +17,7 @@ import traceback
 from typing import Any, Callable, Iterable, Iterator
 
 from . import frames
+from .entries import words
 from .frames import FROM_CLIENT, WAITING, Decoder, Frame, ProtocolError
 from .outbox import EndedError, Outbox
 
@@ -258,8 +259,10 @@ class Serving:
             if isinstance(inbox, _Body):
                 call.members.update(inbox.members())
             self._handle(call)
-        except (RequestError, OSError) as exc:
-            call.fail(exc.code if isinstance(exc, RequestError) else "system", str(exc))
+        except RequestError as exc:
+            call.fail(exc.code, str(exc))
+        except OSError as exc:
+            call.fail("system", words(exc))
         except AbortedError:
             call.fail("aborted", "the client gave up")
         except ProtocolError as exc:

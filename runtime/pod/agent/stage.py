@@ -9,7 +9,7 @@ from typing import Iterable, NamedTuple
 from . import paths
 from .chunks import LARGE, Chunker, digest
 from .digest import CHANGED, open_file, read_exactly
-from .entries import DISK_FULL, Staged, Stat, stat_from, words
+from .entries import DISK_FULL, Staged, stat_from, words
 from .records import HEADER_LIMIT, STEPS_LIMIT, Buffer, Header, header_of, steps_from
 
 NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -17,12 +17,12 @@ WRONG = "not what its digest says"
 
 
 class Content(NamedTuple):
-    """A staged file: its name in the stage directory, and what it was when it was closed."""
+    """A staged file: its name in the stage directory, and what it is there."""
 
     name: str
-    digest: str
     executable: bool
-    stat: Stat
+    size: int
+    mtime_ns: int
 
 
 class Stage:
@@ -43,6 +43,17 @@ class Stage:
             self._fd = os.open(paths.STAGE, paths.DIRECTORY, dir_fd=self._root)
         return self._fd
 
+    def renew(self) -> None:
+        """Let the directory go if it was removed meanwhile, as `git clean` does: nothing in it can be used."""
+        if self._fd < 0:
+            return
+        try:
+            there = os.path.samestat(os.lstat(paths.STAGE, dir_fd=self._root), os.fstat(self._fd))
+        except FileNotFoundError:
+            there = False
+        if not there:
+            self.close()
+
     def name(self) -> str:
         """Return a name that is not in use."""
         self._number += 1
@@ -62,6 +73,7 @@ class Stage:
 
     def receive(self, stream: Iterable[bytes]) -> list[Staged]:
         """Take a transfer stream; StreamError when it is none. A record's problem leaves the others alone."""
+        self.renew()
         buffer = Buffer(stream)
         results: list[Staged] = []
         with paths.Folders(self._root) as folders:
@@ -140,8 +152,7 @@ class Stage:
         before = self.content.get((header.path, header.digest))
         if before:
             self.drop(before.name)
-        stat = stat_from(os.fstat(fd))
-        self.content[header.path, header.digest] = Content(name, header.digest, header.executable, stat)
+        self.content[header.path, header.digest] = Content(name, header.executable, header.size, header.mtime_ns)
 
 
 class _Counted:
@@ -158,8 +169,8 @@ class _Counted:
 
 
 def write_all(fd: int, content: bytes) -> None:
-    """Write all of it."""
-    view = memoryview(content)
+    """Write all of it, most often at once."""
+    view = memoryview(content)[os.write(fd, content) :] if content else b""
     while view:
         view = view[os.write(fd, view) :]
 

@@ -11,7 +11,7 @@ import threading
 from typing import Any, Callable, Iterator, TypeVar
 
 from . import listing, paths
-from .entries import change_of, wanted_of, words
+from .entries import change_of, outcome_json, wanted_of, words
 from .hints import Watching
 from .ignore import Ignores
 from .outbox import EndedError, Outbox
@@ -139,15 +139,18 @@ class Verbs:
             staged = root.stage(call.bulk)
         except ValueError as exc:
             raise RequestError("bad-request", str(exc)) from exc
-        call.answer_bulk({}, listing.lines(staged))
+        # What is not named is here; the digests were compared.
+        call.answer_bulk({}, listing.lines(one for one in staged if one.problem))
 
     def _apply(self, call: Call) -> None:
         root, changes = self._root(call), _items(call, change_of)
-        outcomes = root.apply(changes)
         watch = self._watches.get(_text(call, "rule"))
-        if watch is not None:
-            watch.applied(outcomes)
-        call.answer_bulk({}, listing.lines(outcomes))
+        if watch is None:
+            outcomes = root.apply(changes)
+        else:
+            with watch.applying() as tell:
+                outcomes = root.apply(changes, tell)
+        call.answer_bulk({}, listing.lines(map(outcome_json, outcomes)))
 
     def _clean(self, call: Call) -> None:
         self._root(call).clean()
@@ -234,7 +237,10 @@ def _hints(found: Any) -> list[tuple[str, bool]]:
 
 
 def _items(call: Call, read: Callable[[Any], T]) -> list[T]:
-    return [_checked(read, item) for item in listing.read(call.bulk)]
+    try:
+        return [read(item) for item in listing.read(call.bulk)]
+    except ValueError as exc:
+        raise RequestError("bad-request", str(exc)) from exc
 
 
 def _checked(read: Callable[[Any], T], item: Any) -> T:

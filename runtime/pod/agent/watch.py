@@ -30,6 +30,15 @@ class Hints(NamedTuple):
     rescan: bool
     reason: str
 
+    def joined(self, later: Hints) -> Hints:
+        """Return both as one, each path once."""
+        if self.rescan or later.rescan:
+            return Hints([], rescan=True, reason=self.reason or later.reason)
+        found = dict(self.paths)
+        for path, deep in later.paths:
+            found[path] = deep or found.get(path, False)
+        return Hints(list(found.items()), rescan=False, reason="")
+
 
 class Node:
     """One watched directory."""

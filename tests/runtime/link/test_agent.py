@@ -48,7 +48,7 @@ async def push(agent, root, names):
     digested = root.digest(names, {})
     wanted = [Wanted(name, digested[name].digest, digested[name].stat, None, None) for name in names]
     staged = await agent.stage("r", root.records(wanted))
-    assert [one.problem for one in staged] == [""] * len(names)
+    assert staged == ()
     changes = [Change(name, None, None, Entry("f", digested[name].digest, executable=False), 10**18) for name in names]
     return await agent.apply("r", changes)
 
@@ -134,6 +134,27 @@ def test_a_path_that_is_as_the_client_made_it_is_no_hint(sides, tmp_path):
         return first, await told(link)
 
     assert sides(work) == ({"theirs"}, {"mine"})
+
+
+def test_a_tree_that_the_client_made_is_no_hint_but_what_others_put_into_it_is(sides, tmp_path):
+    directory = Entry("d", "", executable=False)
+    (tmp_path / "near" / "tree" / "sub").mkdir(parents=True)
+    names = [f"tree/sub/{number}" for number in range(100)]
+    for name in names:
+        (tmp_path / "near" / name).write_text(name)
+
+    async def work(agent, root, link):
+        await agent.watch("r")
+        await agent.apply("r", [Change(path, None, None, directory, 0) for path in ("tree", "tree/sub")])
+        await push(agent, root, names)
+        await agent.cookie("r", 1)
+        ours = await told(link)
+        (tmp_path / "far" / "tree" / "sub" / "theirs").write_text("theirs")
+        os.unlink(tmp_path / "far" / "tree" / "sub" / "7")
+        await agent.cookie("r", 2)
+        return ours, await told(link)
+
+    assert sides(work) == (set(), {"tree/sub/theirs", "tree/sub/7"})
 
 
 def test_a_root_that_is_gone_says_so(sides, tmp_path):

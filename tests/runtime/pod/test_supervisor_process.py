@@ -119,3 +119,33 @@ def test_output_of_the_process_goes_to_the_log_of_the_container_untouched(superv
     supervisor.until("1 exited 0")
     assert supervisor.out == "to stdout"
     assert "to stderr[devcfg] run: exited with code 0" in supervisor.log
+
+
+def test_a_signal_reaches_the_process_and_not_its_generation(supervisor, program):
+    text = (
+        "import signal\n"
+        "signal.signal(1, lambda *_: print('hup', flush=True))\n"
+        "print('up', flush=True)\n"
+        "while 1: signal.pause()\n"
+    )
+    supervisor.start(run=program(text))
+    supervisor.eventually(lambda: "up" in supervisor.out, "the handler")
+    supervisor.tell("signal HUP")
+    supervisor.eventually(lambda: "hup" in supervisor.out, "the signal")
+    assert supervisor.state.startswith("1 running")
+
+
+def test_a_signal_that_is_none_of_ours_is_ignored_and_said(supervisor):
+    supervisor.start(run=supervisor.sleep)
+    supervisor.until("1 running")
+    supervisor.tell("signal KILL;reboot")
+    supervisor.until_log("ignored: signal KILL;reboot")
+    assert supervisor.state.startswith("1 running")
+
+
+def test_a_signal_while_nothing_runs_changes_nothing(supervisor):
+    supervisor.start()
+    supervisor.until("0 stopped")
+    supervisor.tell("signal HUP", "dance")
+    supervisor.until_log("ignored: dance")
+    assert supervisor.state == "0 stopped"

@@ -30,3 +30,13 @@ def make_site():
 def site(make_site):
     """A site in the default mode, not synced yet."""
     return make_site()
+
+
+@pytest.fixture
+def place():
+    folder = Path(tempfile.mkdtemp(prefix="devcfg-faults-", dir=scratch()))
+    folder.chmod(0o755)
+    for name in ("near", "far"):
+        (folder / name).mkdir()
+    yield folder
+    shutil.rmtree(folder)

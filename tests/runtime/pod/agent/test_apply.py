@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat as modes
 import threading
 import time
@@ -239,6 +240,19 @@ def test_a_save_while_an_unseen_version_goes_back_keeps_both(sides, monkeypatch)
     assert sides.apply(change) == ["modified"]
     assert {path.read_bytes() for path in full.parent.iterdir() if path.is_file()} == {b"newest", b"unseen"}
     assert text(sides, "f") == b"newest"
+
+
+@pytest.mark.parametrize("wanted", [None, b"new"])
+def test_a_change_while_somebody_removes_our_own_directory_is_not_taken_for_done(sides, monkeypatch, wanted):
+    sides.write("f", b"old", "far")
+    change = sides.change("f", None if wanted is None else new_file(sides, "f", wanted))
+    # What was staged before is there, or it was made for the first deletion.
+    sides.write("g", b"old", "far")
+    assert sides.apply(sides.change("g", None)) == ["done"]
+    retweak(monkeypatch, lambda: shutil.rmtree(sides.base / "far" / paths.STAGE))
+
+    assert sides.apply(change) == ["modified"]
+    assert text(sides, "f") == b"old"
 
 
 def test_a_file_made_while_an_unseen_version_is_out_keeps_both(sides, monkeypatch):

@@ -56,6 +56,20 @@ def test_a_restart_is_confirmed_by_the_next_generation_and_its_time(supervisor, 
     assert asking.ask(supervisor.directory, "state")["generation"] == 2
 
 
+def test_a_signal_reaches_the_process_of_the_same_generation(supervisor, asking, program):
+    hears = program(
+        "import signal\n"
+        "signal.signal(1, lambda *_: print('hup', flush=True))\n"
+        "print('up', flush=True)\n"
+        "while 1: signal.pause()\n"
+    )
+    supervisor.start(run=hears)
+    supervisor.eventually(lambda: "up" in supervisor.out, "the handler")
+    assert asking.ask(supervisor.directory, "signal", signal="HUP") == {}
+    supervisor.eventually(lambda: "hup" in supervisor.out, "the signal")
+    assert asking.ask(supervisor.directory, "state")["generation"] == 1
+
+
 def test_modes_switch_and_stop_and_each_is_confirmed(supervisor, asking):
     supervisor.start(run=supervisor.sleep)
     supervisor.until("1 running")
@@ -130,6 +144,8 @@ def test_a_command_that_is_taken_away_is_gone(supervisor, asking):
         ({"action": "restart", "mode": "debug"}, "no-command"),
         ({"action": "restart", "mode": "fast"}, "bad-request"),
         ({"action": "dance"}, "bad-request"),
+        ({"action": "signal", "signal": "KILL"}, "bad-request"),
+        ({"action": "signal"}, "bad-request"),
         ({"action": "commands", "commands": {"run": []}}, "bad-command"),
         ({"action": "commands", "commands": {"run": "ls"}}, "bad-command"),
         ({"action": "commands", "commands": {"run": ["a\0b"]}}, "bad-command"),

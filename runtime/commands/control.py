@@ -1,0 +1,133 @@
+"""Verbs that speak to a running session: run, debug, stop, restart, logs, test, shell, exec, sync. Never starts one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from devcfg.runtime import console
+from devcfg.runtime.session.control import ask
+from devcfg.runtime.workspace import find_config, open_workspace, read_bytes
+from devcfg.schemas.errors import ConfigError, UsageError
+from devcfg.schemas.fields import closest
+
+SHELLS = ("zsh", "bash", "sh")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The project whose session is meant, and the services that were named."""
+
+    project: str
+    services: tuple[str, ...]
+    known: tuple[str, ...]
+    """The config's services; none while it is broken, which must not keep anybody from a session that runs."""
+
+
+def find(file: str | None, services: Sequence[str] = ()) -> Where:
+    """Find the project by its config, and check the names. Raises `UsageError`."""
+    path = find_config(file)
+    read_bytes(path)
+    try:
+        known = tuple(open_workspace(path, with_local=True).parsed.config.services)
+    except ConfigError:
+        known = ()
+    for name in services:
+        if known and name not in known:
+            hint = closest(name, known) or f"it has {', '.join(f'`{one}`' for one in known)}"
+            raise UsageError(f"the config has no service `{name}`", hint=hint)
+    return Where(os.path.realpath(os.path.dirname(path) or "."), tuple(services), known)
+
+
+def find_one(file: str | None, service: str | None) -> tuple[str, str | None]:
+    """Return the project and the service that is meant; without one, the session must have only one.
+
+    Raises `UsageError`.
+    """
+    where = find(file, () if service is None else (service,))
+    if service is None and len(where.known) > 1:
+        raise UsageError("which service?", hint=f"name one of {', '.join(f'`{one}`' for one in where.known)}")
+    return where.project, service or (where.known[0] if where.known else None)
+
+
+def steer(file: str | None, service: str | None, verb: str) -> int:
+    """Switch what the supervisor runs, and return the exit code: 1 where it did not come to that."""
+    project, name = find_one(file, service)
+    return relay(project, verb, service=name)
+
+
+def debug(file: str | None, service: str | None) -> int:
+    """Switch to `command.debug`, and say where its debugger listens."""
+    project, name = find_one(file, service)
+    code = relay(project, "debug", service=name)
+    if code == 0:
+        console.say("attach to its port by hand: entries for an IDE are not supported yet", console.DIM)
+    return code
+
+
+def logs(file: str | None, services: tuple[str, ...], *, follow: bool) -> int:
+    """Print what the dev processes printed."""
+    return relay(find(file, services).project, "logs", services=list(services), follow=follow)
+
+
+def test(file: str | None, service: str | None) -> int:
+    """Become `command.test` beside the dev process: its exit code is ours."""
+    found = _beside(file, service)
+    if not found["test"]:
+        hint = "add it to the config: `test: [pytest, -q]`"
+        raise UsageError(f"service `{found['service']}` has no `command.test`", hint=hint)
+    return _become(found, found["test"])
+
+
+def execute(file: str | None, service: str | None, words: Sequence[str]) -> int:
+    """Become a command beside the dev process."""
+    return _become(_beside(file, service), words)
+
+
+def shell(file: str | None, service: str | None) -> int:
+    """Become a shell beside the dev process."""
+    found = _beside(file, service)
+    path = found["environment"].get("PATH")
+    name = found["shell"] or next((one for one in SHELLS if shutil.which(one, path=path)), SHELLS[-1])
+    return _become(found, [name])
+
+
+def sync(where: Where, verb: str, output: str, **members: Any) -> int:
+    """Ask the session about its sync, and return the exit code: 3 where a conflict or halt needs a decision."""
+    return relay(where.project, f"sync-{verb}", output, services=list(where.services), **members)
+
+
+def relay(project: str, verb: str, output: str = "human", **members: Any) -> int:
+    """Print an answer's lines, each where it belongs, and return its exit code."""
+    code = 0
+    for line in ask(project, verb, **members):
+        if "json" in line and output == "json":
+            console.data(json.dumps(line["json"], indent=2) + "\n")
+        if "data" in line and output != "json":
+            console.data(console.printable(line["data"]) + "\n")
+        if "log" in line:
+            console.data(f"{line['log']}\n", now=True)
+        if "words" in line:
+            console.say(line["words"])
+        code = int(line.get("end", code))
+    return code
+
+
+def _beside(file: str | None, service: str | None) -> dict[str, Any]:
+    project, name = find_one(file, service)
+    found: dict[str, Any] = next(line["json"] for line in ask(project, "beside", service=name) if "json" in line)
+    return found
+
+
+def _become(found: dict[str, Any], words: Sequence[str]) -> int:
+    environment = found["environment"]
+    try:
+        os.chdir(found["folder"])
+        os.execvpe(words[0], list(words), environment)  # noqa: S606  the words are an argument list, no shell reads them
+    except FileNotFoundError:
+        console.say(f"error: no program `{words[0]}`, or no directory `{found['folder']}`")
+        return 127

@@ -1,0 +1,86 @@
+"""`devcfg status`: one row a service, for people, programs and prompts. Never changes anything."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from devcfg.runtime import console
+from devcfg.runtime.commands.control import Where
+from devcfg.runtime.session.control import NoSessionError, ask
+
+PAUSE = 1.0
+"""Seconds between two looks of `--watch`."""
+_HEAD = ("SERVICE", "STATE", "PROCESS", "RESTARTS", "LAST SAVE", "PENDING", "CONFLICTS", "PORTS")
+
+
+def status(where: Where, output: str, *, watch: bool, prompt: bool) -> int:
+    """Print the status and return the exit code: 3 where somebody has to decide something."""
+    shown = ""
+    while True:
+        rows, code = _rows(where)
+        text = _prompt(rows) if prompt else _json(rows) if output == "json" else _table(rows)
+        if text != shown:
+            console.data(text)
+            shown = text
+        if not watch:
+            return code
+        time.sleep(PAUSE)
+
+
+def _rows(where: Where) -> tuple[list[dict[str, Any]], int]:
+    try:
+        rows: list[dict[str, Any]] = []
+        code = 0
+        for line in ask(where.project, "status", services=list(where.services)):
+            rows = line["json"]["services"] if "json" in line else rows
+            code = line.get("end", code)
+    except NoSessionError:
+        return [], 0
+    return rows, code
+
+
+def _json(rows: list[dict[str, Any]]) -> str:
+    return json.dumps({"version": 1, "services": rows}, indent=2) + "\n"
+
+
+def _prompt(rows: list[dict[str, Any]]) -> str:
+    """Return a word a service for a shell's prompt: nothing where nothing runs."""
+    return " ".join(f"{row['name']}:{_state(row)}" for row in rows) + "\n" if rows else ""
+
+
+def _state(row: dict[str, Any]) -> str:
+    if sum(rule["conflicts"] for rule in row["sync"]):
+        return "conflict"
+    return str(row["process"]["state"] if row["state"] == "live" else row["state"])
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "nothing is in dev mode here\n"
+    cells = [_HEAD, *map(_cells, rows)]
+    widths = [max(console.cells(row[at]) for row in cells) for at in range(len(_HEAD))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    for row in rows:
+        for rule in row["sync"]:
+            lines += [f"{row['name']}: halted: {rule['halted']}"] if rule["halted"] else []
+            lines += [f"{row['name']}: {rule['degraded']}"] if rule["degraded"] else []
+    return "\n".join(map(console.printable, lines)) + "\n"
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    process, sync = row["process"], row["sync"]
+    code = f" {process['exit_code']}" if process["exit_code"] is not None else ""
+    last = [rule["last_ms"] for rule in sync if rule["last_ms"] is not None]
+    ports = (f"{one['local']}" + (f"→{one['remote']}" * (one["local"] != one["remote"])) for one in row["forwards"])
+    return (
+        row["name"],
+        row["state"],
+        process["state"] + code,
+        str(process["restarts"]),
+        f"{max(last):.0f} ms" if last else "-",
+        str(sum(rule["pending"] for rule in sync)),
+        str(sum(rule["conflicts"] for rule in sync)),
+        " ".join(ports) or "-",
+    )

@@ -1,0 +1,110 @@
+"""A local port that reaches a port of the dev process, and holds new connections while that process restarts.
+
+Bound to 127.0.0.1 and nothing else. Never tells a client "refused" while a process is on its way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from devcfg.schemas.errors import DevcfgError
+
+Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Dial = Callable[[int], Awaitable[Pair]]
+"""Opens a connection to a port of the dev process. Raises `OSError` while nothing listens there."""
+HOLD = 30.0
+"""Seconds that a connection waits for the process at most."""
+PAUSE = 0.02
+"""Seconds between two tries: less than any program takes to start."""
+CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """One entry of `ports`: the local port (0 for a free one) and the one that the process listens on."""
+
+    local: int
+    remote: int
+
+
+def parse_ports(entry: str) -> Ports:
+    """Read `local:remote`, `remote`, or `:remote`, which the config has checked."""
+    local, colon, remote = entry.rpartition(":")
+    return Ports(int(local) if local else 0 if colon else int(remote), int(remote))
+
+
+class Forward:
+    """One listening port. `coming` tells whether a process that does not listen yet is on its way."""
+
+    def __init__(self, ports: Ports, dial: Dial, coming: Callable[[], bool]) -> None:
+        self._ports = ports
+        self._dial = dial
+        self._coming = coming
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.Task[None]] = set()
+
+    async def listen(self) -> int:
+        """Bind and return the local port. Raises `DevcfgError` where it is taken."""
+        try:
+            self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._ports.local)
+        except OSError as error:
+            message = f"port {self._ports.local} on this machine is taken"
+            hint = f"write `:{self._ports.remote}` for a free one, or end what listens there"
+            raise DevcfgError(message, hint=hint) from error
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def close(self) -> None:
+        """Stop listening, and end what is open."""
+        if self._server is not None:
+            self._server.close()
+        for task in tuple(self._open):
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            far = await self._reach()
+            if far is not None:
+                await _join((reader, writer), far)
+        finally:
+            writer.close()
+
+    async def _reach(self) -> Pair | None:
+        until = asyncio.get_running_loop().time() + HOLD
+        while True:
+            try:
+                return await self._dial(self._ports.remote)
+            except OSError:
+                if not self._coming() or asyncio.get_running_loop().time() > until:
+                    return None
+            await asyncio.sleep(PAUSE)
+
+
+async def _join(near: Pair, far: Pair) -> None:
+    """Carry bytes both ways until both have ended; what one side ends, the other is told."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_pump(near[0], far[1]))
+            group.create_task(_pump(far[0], near[1]))
+    except* OSError:
+        pass
+    finally:
+        far[1].close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while chunk := await reader.read(CHUNK):
+        writer.write(chunk)
+        await writer.drain()
+    with contextlib.suppress(OSError):
+        if writer.can_write_eof():
+            writer.write_eof()

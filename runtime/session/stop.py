@@ -1,0 +1,39 @@
+"""How a session is told to end: Ctrl-C once for an orderly end, twice for one at once. Never ends anything itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+
+AT_ONCE = 130
+"""The exit code of a session that was stopped by a second Ctrl-C."""
+
+
+class Stop:
+    """Set once the session has to end. Signals count from `listen` on."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._asked = asyncio.Event()
+
+    def listen(self) -> None:
+        """Take SIGINT, SIGTERM and SIGHUP (a closed terminal) as the wish to end."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._heard)
+
+    def _heard(self) -> None:
+        if self._asked.is_set():
+            os._exit(AT_ONCE)  # whatever is left behind, the next session takes over
+        self._say("ending; once more stops at once, and the next session cleans up")
+        self._asked.set()
+
+    def ask(self) -> None:
+        """Wish for an orderly end."""
+        self._asked.set()
+
+    async def asked(self) -> None:
+        """Wait until the session has to end."""
+        await self._asked.wait()

@@ -1,0 +1,90 @@
+"""Forwards over real sockets: a connection waits for a process that is on its way, and bytes pass as they are."""
+
+import asyncio
+
+import pytest
+
+from devcfg.runtime.session.forward import Forward, Ports, parse_ports
+from devcfg.schemas.errors import DevcfgError
+
+
+async def dial(port):
+    return await asyncio.open_connection("127.0.0.1", port)
+
+
+async def echo(reader, writer):
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.write_eof()
+
+
+@pytest.mark.parametrize(
+    ("entry", "ports"), [("80:8080", Ports(80, 8080)), ("8080", Ports(8080, 8080)), (":8080", Ports(0, 8080))]
+)
+def test_each_form_of_a_port_is_read(entry, ports):
+    assert parse_ports(entry) == ports
+
+
+def test_a_connection_is_held_while_the_process_restarts():
+    async def check():
+        server = await asyncio.start_server(echo, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        server.close()
+        await server.wait_closed()
+        forward = Forward(Ports(0, port), dial, lambda: True)
+        local = await forward.listen()
+        reader, writer = await dial(local)  # nothing listens there: this connection has to wait
+        writer.write(b"early")
+        server = await asyncio.start_server(echo, "127.0.0.1", port)
+        assert await reader.readexactly(5) == b"early"
+        writer.close()
+        await forward.close()
+        server.close()
+
+    asyncio.run(asyncio.wait_for(check(), 60))
+
+
+def test_a_connection_ends_where_no_process_is_on_its_way():
+    async def check():
+        forward = Forward(Ports(0, 1), dial, lambda: False)
+        reader, writer = await dial(await forward.listen())
+        assert await reader.read() == b""
+        writer.close()
+        await forward.close()
+
+    asyncio.run(asyncio.wait_for(check(), 60))
+
+
+def test_what_one_side_ends_the_other_hears_and_all_bytes_arrive():
+    async def check():
+        server = await asyncio.start_server(echo, "127.0.0.1", 0)
+        forward = Forward(Ports(0, server.sockets[0].getsockname()[1]), dial, lambda: True)
+        reader, writer = await dial(await forward.listen())
+        sent = bytes(range(256)) * 4096
+
+        async def send():
+            writer.write(sent)
+            await writer.drain()
+            writer.write_eof()
+
+        sending = asyncio.create_task(send())
+        assert await reader.read(-1) == sent
+        await sending
+        writer.close()
+        await forward.close()
+        server.close()
+
+    asyncio.run(asyncio.wait_for(check(), 60))
+
+
+def test_a_port_that_is_taken_is_said_with_a_way_on():
+    async def check():
+        server = await asyncio.start_server(echo, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(DevcfgError) as caught:
+            await Forward(Ports(port, 80), dial, lambda: True).listen()
+        server.close()
+        assert str(port) in caught.value.message and ":80" in caught.value.hint
+
+    asyncio.run(check())
