@@ -40,6 +40,7 @@ class Session:
         self.listeners: set[asyncio.Queue[tuple[str, str]]] = set()
         self._reread = reread
         self._once = once
+        self._events = events
         self._answers = Answers(self)
         names = tuple(one.name for one in brief.services)
         self._display = Display(names, events=events, status=lambda: live_line(self.running.values()))
@@ -51,6 +52,8 @@ class Session:
     async def run(self) -> None:
         """Run until Ctrl-C, or with `once` until everything is synced. Raises what ended it otherwise."""
         self._stop.listen()
+        if self._events:
+            self._stop.follow(1)
         make_folder(self.brief.project)
         control = Control(self.brief.project, self._answers)
         await control.open()

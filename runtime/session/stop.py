@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import stat
 from collections.abc import Callable
 
 AT_ONCE = 130
@@ -23,6 +24,19 @@ class Stop:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._heard)
+
+    def follow(self, descriptor: int) -> None:
+        """Take the end of whoever reads a pipe as the wish to end: an editor that is gone steers nothing any more."""
+        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            return
+        loop = asyncio.get_running_loop()
+
+        def gone() -> None:
+            loop.remove_reader(descriptor)
+            self._asked.set()
+
+        # Nothing can be read from this end of a pipe, so what wakes the loop is that its reader has gone.
+        loop.add_reader(descriptor, gone)
 
     def _heard(self) -> None:
         if self._asked.is_set():

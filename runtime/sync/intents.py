@@ -1,4 +1,4 @@
-"""Changes whose outcome nobody heard of, and what can be learnt of them later. Pure: never reads a disk.
+"""Changes whose outcome nobody heard of, and what can be learnt of them later. Pure: never makes one.
 
 Without them the ancestor would lie after a crash: a file that was deleted on the far side, and then written again on
 the laptop as it was, would look like one that the far side has deleted, and would be deleted.

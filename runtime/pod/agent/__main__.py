@@ -1,4 +1,4 @@
-"""`python3 -m agent STATE_DIRECTORY`: one session over stdin and stdout. Starts the parts and ends the process."""
+"""`python3 -m agent STATE_DIRECTORY`: one session over stdin and stdout. Starts the parts and ends, no more."""
 
 from __future__ import annotations
 

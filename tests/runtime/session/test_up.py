@@ -3,11 +3,12 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 
 import pytest
 import yaml
-from tests.runtime.session.conftest import PYTHON, SERVER, alive, eventually
+from tests.runtime.session.conftest import DEVCFG, PYTHON, SERVER, alive, eventually
 
 MEMBERS = {
     "planned": set(),
@@ -348,4 +349,19 @@ def test_what_a_killed_supervisor_left_ends_with_the_session(project):
     assert alive(pid)
     assert up.end() == 0
     eventually(lambda: not alive(pid), "the end of the process")
+    assert project.owned() == []
+
+
+def test_a_session_whose_events_nobody_reads_any_more_ends_in_order(project):
+    words = [*DEVCFG, "up", "--local", "--yes", "--events"]
+    with open(project.home / "words", "wb") as err:
+        up = subprocess.Popen(words, cwd=project.root, env=project.env, stdout=subprocess.PIPE, stderr=err, text=True)
+    assert up.stdout is not None
+    try:
+        assert any('"restarted"' in line for line in up.stdout)
+        up.stdout.close()
+        assert up.wait(60) == 0, (project.home / "words").read_text()
+    finally:
+        up.kill()
+        up.wait()
     assert project.owned() == []

@@ -247,16 +247,3 @@ def listing(root: Path) -> dict[str, str]:
 def scratch() -> str:
     """Return where to make directories: in memory if it can be, since nothing here is about a disk's speed."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
-
-
-def texts(site):
-    """Return what both sides have, ours left out."""
-    return [
-        {path: text for path, text in listing(root).items() if not path.startswith(".devcfg")}
-        for root in (site.near, site.far)
-    ]
-
-
-def halts(site):
-    """Return what sync has stopped for."""
-    return [one.cause for one in site.engine.status().halts]

@@ -1,19 +1,23 @@
 """The engine on real directories with the real agent: what users see of conflicts, halts, hints and reasons."""
 
-import asyncio
 import os
-import shutil
-import subprocess
 
 import pytest
-from tests.runtime.sync.sites import halts, listing, texts
+from tests.runtime.sync.sites import listing
 
-from devcfg.runtime.pod.agent.ignore import Ignores, Layer
-from devcfg.runtime.sync.engine import Choice, Engine, SyncError
-from devcfg.runtime.sync.events import Changed, Conflicted, Degraded, Disconnected, Synced
+from devcfg.runtime.sync.engine import Choice
+from devcfg.runtime.sync.events import Conflicted, Connected, Halted
 from devcfg.runtime.sync.halts import Cause
 from devcfg.runtime.sync.modes import Mode
 from devcfg.schemas.errors import UsageError
+
+
+def texts(site):
+    """Return what both sides have, ours left out."""
+    return [
+        {path: text for path, text in listing(root).items() if not path.startswith(".devcfg")}
+        for root in (site.near, site.far)
+    ]
 
 
 def conflict(site):
@@ -24,9 +28,6 @@ def conflict(site):
     (site.near / "a").write_text("mine")
     (site.far / "a").write_text("yours")
     return site.sync(whole=True)
-
-
-# ---- conflicts
 
 
 def test_a_conflict_is_told_once_and_listed_with_what_each_side_has(site):
@@ -104,7 +105,121 @@ def test_in_resolved_mode_what_cannot_be_kept_is_not_replaced(make_site):
     assert [found["a"] for found in texts(site)] == ["mine", "yours"]
 
 
-# ---- the laptop is kept safe
+def emptied(site, root):
+    for name in ("a", "b", "c"):
+        (site.near / name).write_text(name)
+    site.sync(whole=True)
+    for name in ("a", "b", "c"):
+        (root / name).unlink()
+    site.sync(whole=True)
+
+
+def halts(site):
+    return [one.cause for one in site.engine.status().halts]
+
+
+@pytest.mark.parametrize("side", ["near", "far"])
+@pytest.mark.parametrize("choice", [Choice.LOCAL, Choice.REMOTE])
+def test_an_emptied_side_stops_sync_until_someone_says_which_side_is_right(site, side, choice):
+    emptied(site, getattr(site, side))
+
+    assert halts(site) == [Cause.EMPTIED]
+    assert [one.halt.cause for one in site.told if isinstance(one, Halted)] == [Cause.EMPTIED]
+    assert sum(map(len, texts(site))) == 3
+    site.run(site.engine.resolve(".", choice))
+    site.sync(whole=True)
+    right = {"near": Choice.LOCAL, "far": Choice.REMOTE}[side]
+    assert halts(site) == []
+    assert texts(site) == [{} if choice is right else {"a": "a", "b": "b", "c": "c"}] * 2
+
+
+def test_an_emptied_side_that_is_filled_again_ends_the_halt(site):
+    emptied(site, site.far)
+    for name in ("a", "b", "c"):
+        (site.far / name).write_text(name)
+    site.sync(whole=True)
+
+    assert halts(site) == []
+    assert texts(site) == [{"a": "a", "b": "b", "c": "c"}] * 2
+
+
+def test_many_deletions_of_the_far_side_do_not_reach_the_laptop_unasked(site):
+    for number in range(150):
+        (site.near / f"f{number}").write_text("x")
+    site.sync(whole=True)
+    for number in range(120):
+        (site.far / f"f{number}").unlink()
+    site.sync(whole=True)
+
+    assert halts(site) == [Cause.DELETIONS]
+    assert len(texts(site)[0]) == 150
+    site.run(site.engine.resolve(".", Choice.LOCAL))
+    site.sync(whole=True)
+    assert [len(found) for found in texts(site)] == [150, 150]
+
+
+@pytest.mark.parametrize("side", ["near", "far"])
+@pytest.mark.parametrize("instead", ["nothing", "a file"])
+def test_a_root_that_is_gone_stops_sync_and_deletes_nothing(site, side, instead):
+    (site.near / "a").write_text("a")
+    site.sync(whole=True)
+    root, other = getattr(site, side), {"near": site.far, "far": site.near}[side]
+    aside = root.with_name("aside")
+    root.rename(aside)
+    if instead == "a file":
+        root.write_text("no directory")
+    site.sync(whole=True)
+
+    assert halts(site) == [Cause.ROOT_GONE]
+    assert (other / "a").read_text() == "a"
+    if instead == "a file":
+        root.unlink()
+    aside.rename(root)
+    (root / "b").write_text("b")
+    site.sync(whole=True)
+    assert halts(site) == []
+    assert (other / "b").read_text() == "b"
+
+
+def test_a_new_volume_is_filled_again_and_deletes_nothing(site):
+    (site.near / "a").write_text("a")
+    (site.near / "b").write_text("b")
+    site.sync(whole=True)
+    site.new_volume()
+    site.sync(whole=True)
+
+    assert [one.volume_is_new for one in site.told if isinstance(one, Connected)] == [True, True]
+    assert texts(site) == [{"a": "a", "b": "b"}] * 2
+
+
+def test_of_a_seeded_volume_only_ignored_content_stays_and_nothing_comes_to_the_laptop(make_site):
+    site = make_site(seeded=True)
+    (site.near / "a").write_text("mine")
+    (site.far / "a").write_text("the image's")
+    (site.far / "old").write_text("the image's")
+    os.makedirs(site.far / "build")
+    (site.far / "build" / "out").write_text("the image's")
+    site.sync(whole=True)
+    (site.far / "made there").write_text("later")
+    site.sync(whole=True)
+
+    assert texts(site) == [
+        {"a": "mine", "made there": "later"},
+        {"a": "mine", "made there": "later", "build": "/", "build/out": "the image's"},
+    ]
+
+
+def test_a_client_that_dies_before_a_seeded_volume_is_done_takes_it_for_new_again(make_site):
+    for after in range(100, 1600, 150):
+        site = make_site(seeded=True)
+        (site.near / "a").write_text("mine")
+        (site.far / "a").write_text("the image's")
+        (site.far / "old").write_text("the image's")
+        site.sync(whole=True, after=after)
+        site.kill_client()
+        site.sync(whole=True)
+
+        assert texts(site) == [{"a": "mine"}] * 2, after
 
 
 def test_what_tools_on_the_laptop_would_run_is_reported_and_never_comes(site):
@@ -131,9 +246,6 @@ def test_what_the_laptop_has_there_stays_as_it_is(site):
     assert (site.near / ".vscode" / "tasks.json").read_text() == "mine"
 
 
-# ---- failures
-
-
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_directory_that_cannot_be_written_is_reported_and_the_rest_goes_on(site):
     (site.near / "d").mkdir()
@@ -147,213 +259,3 @@ def test_a_directory_that_cannot_be_written_is_reported_and_the_rest_goes_on(sit
 
     assert [(one.path, "denied" in one.reason) for one in found] == [("d/a", True)]
     assert texts(site)[1]["b"] == "b"
-
-
-@pytest.fixture
-def small_disk(site):
-    """Put a side on a disk of one MiB."""
-    mounted = []
-
-    def put(root):
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", root], check=False, capture_output=True
-        )
-        if done.returncode:
-            pytest.skip("only root may mount a small disk")
-        mounted.append(root)
-
-    yield put
-    site.drop_link()
-    site.engine.close()
-    for root in mounted:
-        subprocess.run(["umount", "-l", root], check=True)
-    site.begin()
-
-
-@pytest.mark.parametrize("side", ["near", "far"])
-def test_a_full_disk_stops_what_needs_room_and_nothing_else_until_there_is_some(site, small_disk, side):
-    root, other = getattr(site, side), {"near": site.far, "far": site.near}[side]
-    small_disk(root)
-    site.kill_client()
-    (other / "a").write_text("a")
-    site.sync(whole=True)
-    (other / "a").write_text("changed")
-    for number in range(5):
-        (other / f"large {number}").write_bytes(bytes([number + 1]) * 500_000)
-    site.sync(whole=True)
-
-    assert halts(site) == [Cause.DISK_FULL]
-    assert (root / "a").read_text() == "changed"
-    assert all(found.stat().st_size == 500_000 for found in root.glob("large *"))
-    for number in range(4):
-        (other / f"large {number}").unlink()
-
-    async def work():
-        await until(lambda: halts(site) == [] and (root / "large 4").exists())
-
-    site.drop_link()
-    running(site, work)
-    assert {found.name for found in root.glob("[al]*")} == {"a", "large 4"}
-
-
-def test_a_link_that_is_cut_is_told_and_what_waited_arrives_on_the_next(site):
-    (site.near / "a").write_text("a" * 3000)
-    site.sync(whole=True)
-    (site.near / "b").write_text("b" * 3000)
-    site.sync(whole=False, after=500)
-
-    assert isinstance(site.told[-1], Disconnected)
-    with pytest.raises(SyncError, match="cannot be reached"):
-        site.run(site.engine.flush())
-    assert not site.engine.status().connected
-    assert site.sync(whole=True) == ()
-    assert set(texts(site)[1]) == {"a", "b"}
-
-
-def test_an_index_that_is_damaged_is_set_aside_and_nothing_is_deleted(site):
-    (site.near / "a").write_text("a")
-    site.sync(whole=True)
-    site.drop_link()
-    index = site.folder / "state" / "index"
-    site.engine.close()
-    index.write_bytes(b"damaged" * 1000)
-    (site.near / "a").unlink()
-    site.begin()
-    site.sync(whole=True)
-
-    assert [one for one in site.told if isinstance(one, Degraded) and "set aside" in one.reason]
-    assert texts(site) == [{"a": "a"}] * 2
-
-
-# ---- ignores
-
-
-def test_what_becomes_ignored_is_deleted_on_neither_side(site):
-    lines = []
-    object.__setattr__(site.rule, "load", lambda: Ignores([Layer("", "", ".gitignore", list(lines))]))
-    (site.near / "a.tmp").write_text("a")
-    site.sync(whole=True)
-    lines.append("*.tmp")
-    (site.near / ".gitignore").write_text("*.tmp\n")
-    site.sync(whole=True)
-    (site.near / "a.tmp").write_text("changed")
-    site.sync(whole=True)
-
-    near, far = texts(site)
-    assert (near["a.tmp"], far["a.tmp"]) == ("changed", "a")
-    assert site.engine.why("a.tmp") == "ignored by `*.tmp` (.gitignore, line 1)"
-
-
-@pytest.mark.parametrize(
-    ("path", "words"),
-    [
-        ("a", "in sync: a file, equal on both sides"),
-        ("nothing", "there is no such file on either side"),
-        ("build", "ignored by `/build/`"),
-        ("x.log", "ignored by `*.log`"),
-        (".git/config", "never synced"),
-        ("../a", "no file of this rule"),
-        ("pipe", "not synced, for the local side: a FIFO"),
-    ],
-)
-def test_why_says_it_in_words(site, path, words):
-    (site.near / "a").write_text("a")
-    os.mkfifo(site.near / "pipe")
-    site.sync(whole=True)
-
-    assert site.engine.why(path).startswith(words)
-
-
-# ---- by itself
-
-
-def running(site, work):
-    """Run the engine by itself while some work goes on."""
-
-    async def go():
-        await site._connect()
-        tasks = [asyncio.create_task(site.engine.run()), asyncio.create_task(route(site))]
-        try:
-            await work()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    site.run(go())
-
-
-async def route(site):
-    while True:
-        event = await site.link.events.get()
-        site.hinted(event)
-
-
-async def until(condition):
-    while not condition():
-        await asyncio.sleep(0.005)
-
-
-def test_saves_on_either_side_arrive_without_being_asked_for(site):
-    (site.near / "a").write_text("a")
-
-    async def work():
-        await until(lambda: [one for one in site.told if isinstance(one, Synced)])
-        (site.near / "a").write_text("mine")
-        await until(lambda: (site.far / "a").read_text() == "mine")
-        os.makedirs(site.far / "new" / "deep")
-        (site.far / "new" / "deep" / "b").write_text("yours")
-        await until((site.near / "new" / "deep" / "b").exists)
-
-    running(site, work)
-    changed = [one for one in site.told if isinstance(one, Changed)]
-    assert ("a",) in [one.to_far for one in changed]
-    assert all(one.ms >= 0 for one in changed)
-
-
-def test_a_burst_arrives_whole_and_a_new_ignore_file_counts_at_once(site):
-    lines = []
-    object.__setattr__(site.rule, "load", lambda: Ignores([Layer("", "", ".gitignore", list(lines))]))
-
-    async def work():
-        await until(lambda: [one for one in site.told if isinstance(one, Synced)])
-        for number in range(500):
-            os.makedirs(site.near / f"d{number % 50}" / "e", exist_ok=True)
-            (site.near / f"d{number % 50}" / "e" / str(number)).write_text(str(number))
-        await until(lambda: len(texts(site)[1]) == 600)
-        lines.append("secret")
-        (site.near / ".gitignore").write_text("secret\n")
-        (site.near / "secret").write_text("secret")
-        await until((site.far / ".gitignore").exists)
-        (site.near / "last").write_text("last")
-        await until((site.far / "last").exists)
-
-    running(site, work)
-    assert not (site.far / "secret").exists()
-
-
-def test_a_root_that_is_replaced_while_it_runs_is_taken_up_again(site):
-    (site.near / "a").write_text("a")
-
-    async def work():
-        await until(lambda: [one for one in site.told if isinstance(one, Synced)])
-        site.near.rename(site.folder / "aside")
-        await until(lambda: halts(site) == [Cause.ROOT_GONE])
-        shutil.copytree(site.folder / "aside", site.near)
-        (site.near / "b").write_text("b")
-        await until((site.far / "b").exists)
-        (site.near / "c").write_text("c")
-        await until((site.far / "c").exists)
-
-    running(site, work)
-    assert (site.far / "a").read_text() == "a"
-
-
-def test_a_root_that_is_no_directory_is_refused_at_the_start(site):
-    async def begin():
-        shutil.rmtree(site.near)
-        return Engine(site.rule, print)
-
-    with pytest.raises(SyncError, match="cannot be synced"):
-        site.run(begin())
-    site.near.mkdir()

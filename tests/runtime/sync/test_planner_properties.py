@@ -20,7 +20,7 @@ def copy(tree):
 
 
 def run(ancestor, local, far, mode, chance=None):
-    """Plan and carry out until nothing is left to do; return the last plan, the rounds and all that was kept."""
+    """SyncPlan and carry out until nothing is left to do; return the last plan, the rounds and all that was kept."""
     kept = []
     for number in range(ROUNDS):
         found = plan(ancestor, local, far, mode)

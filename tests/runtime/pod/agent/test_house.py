@@ -41,4 +41,5 @@ def test_a_module_imports_its_siblings_and_the_standard_library_only(module):
 def test_agent_and_supervisor_fit_into_an_annotation():
     shipped = {path.name: path.read_text() for path in [*MODULES, POD / "supervisor.sh"]}
 
-    assert len(json.dumps(shipped)) < 160 * 1024
+    # `kubectl apply` keeps a copy of the ConfigMap in an annotation, and all annotations together may hold 256 KiB.
+    assert len(json.dumps(shipped)) < 224 * 1024
