@@ -18,7 +18,7 @@ from devcfg.runtime.sync.index import Index, IndexFailedError
 from devcfg.runtime.sync.intents import learn
 from devcfg.runtime.sync.modes import Mode, Side
 from devcfg.runtime.sync.planner import Conflict, Problem, Step, SyncPlan, plan
-from devcfg.runtime.sync.snapshot import Hint, Snapshot
+from devcfg.runtime.sync.snapshot import UNREAD, Hint, Snapshot
 from devcfg.runtime.sync.status import Times
 from devcfg.runtime.sync.tree import Tree
 
@@ -202,7 +202,10 @@ class Rounds:
         else:
             changed = snapshot.take_all(scan) if whole else snapshot.take_some(scan, hints)
         if unread := snapshot.unread():
-            changed |= snapshot.read(await endpoint.digest(unread))
+            found = snapshot.read(await endpoint.digest(unread))
+            # What does not hold still is looked at once more; if it goes on so, a hint or the truth scan comes back.
+            self.hint(side, [(path, False) for path in found if snapshot.tree.get(path) == UNREAD])
+            changed |= found
         endpoint.settle()
         return changed
 

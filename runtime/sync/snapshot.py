@@ -113,8 +113,10 @@ class Snapshot:
     def _entry(self, row: Row) -> Entry | None:
         """Return what a row says, None where the file has to be read first."""
         if reason := self._refused(row.path):
+            self._know(row.path, None)
             return Entry("x", reason, executable=False)
         if row.kind != "f":
+            self._know(row.path, None)
             return Entry(row.kind, row.content, executable=False)
         known = self.digests.get(row.path)
         if known is None or known.digested.stat != row.stat:

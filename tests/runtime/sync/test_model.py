@@ -194,8 +194,8 @@ class Histories(RuleBasedStateMachine):
             self.check(self.settled())
         finally:
             self.site.end()
-        left = [path for root in (self.site.near, self.site.far) for path in listing(root) if ".devcfg-tmp" in path]
-        shutil.rmtree(self.folder)
+            left = [path for root in (self.site.near, self.site.far) for path in listing(root) if ".devcfg-tmp" in path]
+            shutil.rmtree(self.folder)
         assert not left, "temporary files are left"
 
 
@@ -244,7 +244,7 @@ def history(machine, count, steps):
 MACHINES = [Histories, Resolved, OneWaySafe, OneWayReplica]
 
 
-@pytest.mark.parametrize("machine", [Histories, Resolved, OneWayReplica])
+@pytest.mark.parametrize("machine", MACHINES)
 def test_no_history_loses_a_value(machine):
     history(machine, 100, 20)
 

@@ -24,6 +24,7 @@ class Users:
         """(path, value) of what a side's user wrote and nobody has replaced since."""
         self._old: tuple[dict, dict] = ({}, {})
         self._touched: tuple[set, set] = (set(), set())
+        self._seen: tuple[set, set] = (set(), set())
         self.number = 0
 
     def _value(self, side: Side) -> str:
@@ -52,6 +53,7 @@ class Users:
             self._touched[side].update([below, *(below[:at] for at in range(len(below)) if below[at] == "/")])
             if value is not None and not value.startswith("->"):
                 self._old[side][below] = value
+            self._seen[side].add((below, value))
             for values in self.live:
                 values.discard((below, value))
 
@@ -92,7 +94,9 @@ class Users:
     def agreed(self, reported: set[str]) -> None:
         """Take note that both sides have come to agree but for what is reported: what one did, the other has seen."""
         for touched in self._touched:
-            touched -= {path for path in touched if not any(_related(path, one) for one in reported)}
+            touched -= {path for path in touched if not _reported(path, reported)}
+        for seen in self._seen:
+            seen -= {one for one in seen if not _reported(one[0], reported)}
 
     def link(self, side: Side, path: str) -> None:
         full = self._clear(side, path)
@@ -130,8 +134,10 @@ class Users:
         self._replaced(side, path)
         os.rename(root / path, full)
         for below, value in moved:
-            if value is not None and not below.endswith(".log"):
-                self.live[side].add((to + below[len(path) :], value))
+            place = to + below[len(path) :]
+            # What comes back to where the other user has replaced it is for sync what was there all the time.
+            if value is not None and not below.endswith(".log") and (place, value) not in self._seen[side.other]:
+                self.live[side].add((place, value))
 
     def chmod(self, side: Side, path: str) -> None:
         full = self.roots[side] / path
@@ -165,5 +171,5 @@ class Users:
         self.live[Side.FAR].clear()
 
 
-def _related(path: str, other: str) -> bool:
-    return path == other or path.startswith(other + "/") or other.startswith(path + "/")
+def _reported(path: str, reported: set[str]) -> bool:
+    return any(path == one or path.startswith(one + "/") or one.startswith(path + "/") for one in reported)
