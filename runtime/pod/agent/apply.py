@@ -11,8 +11,8 @@ import os
 import stat as modes
 from typing import Callable, Iterable
 
-from . import paths, swap
-from .digest import open_file, read_exactly
+from . import inplace, paths, swap
+from .digest import open_file
 from .entries import (
     DIRECTORY,
     DONE,
@@ -32,7 +32,7 @@ from .expect import Unexpected, expect, expect_moved, look
 from .ignore import Ignores
 from .nearby import Nearby, remove
 from .scan import Walk
-from .stage import Content, Stage, write_all
+from .stage import Content, Stage
 
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 MISMATCH = (*GONE, errno.EEXIST, errno.EISDIR, errno.ESTALE)
@@ -170,22 +170,17 @@ class Applier:
             self._stage.drop(source[1])
 
     def _overwrite(self, change: Change, old: Entry, content: Content, new: Entry, place: tuple[int, str]) -> None:
-        """Write into the file that is there. Whoever dies here leaves it torn; the planner then finds a conflict."""
+        """Write into the file that is there."""
         before = expect(place, old, change.old_stat)
         expect_moved(place, old, before)
-        fd, stat = open_file(self._folders, change.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        source = os.open(content.name, paths.FILE, dir_fd=self._stage.fd)
+        fd, stat = open_file(self._folders, change.path, inplace.BOTH)
         try:
             if stat_from(stat) != stat_from(before):
                 raise Unexpected("it changed a moment ago")
-            for piece in read_exactly(source, 0, content.size):
-                write_all(fd, piece)
-            os.ftruncate(fd, content.size)
+            inplace.overwrite(self._stage, content.name, fd, change.path)
             if new.executable != old.executable:
                 os.fchmod(fd, _mode(stat.st_mode, executable=new.executable))
-            os.utime(fd, ns=(change.mtime_ns, change.mtime_ns))
         finally:
-            os.close(source)
             os.close(fd)
         self._stage.drop(content.name)
 

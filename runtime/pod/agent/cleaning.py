@@ -1,11 +1,11 @@
-"""What an interrupted run left behind, removed. Never touches a name that is not ours."""
+"""What an interrupted run left behind, removed or finished. Never touches a name that is not ours, nor an edit."""
 
 from __future__ import annotations
 
 import os
 import stat as modes
 
-from . import paths
+from . import inplace, paths
 
 
 def clean(root: int) -> None:
@@ -27,6 +27,8 @@ def _follow_notes(root: int) -> None:
             for note in os.listdir(stage):
                 if note.startswith("at-"):
                     _remove_noted(folders, os.readlink(note, dir_fd=stage))
+                elif note.startswith(inplace.NOTE):
+                    inplace.mend(folders, stage, note)
     finally:
         os.close(stage)
 

@@ -19,10 +19,20 @@ CALLS = (
     "rmdir", "symlink", "unlink", "utime", "write",
 )  # fmt: skip
 SEED = random.Random(1).randbytes(LARGE + 5000)
-OLD = {"keep": b"keep", "edit": b"old", "gone": b"gone", "big": SEED, "to_dir": b"file", "dir/in": b"in", "x": b"x"}
+OLD = {
+    "keep": b"keep",
+    "edit": b"old",
+    "cut": b"longer than what comes",
+    "gone": b"gone",
+    "big": SEED,
+    "to_dir": b"file",
+    "dir/in": b"in",
+    "x": b"x",
+}
 NEW = {
     "keep": b"keep",
     "edit": b"new!",
+    "cut": b"shorter",
     "fresh/f": b"fresh",
     "big": b"+" + SEED + bytes(LARGE),
     "to_dir/f": b"inner",
@@ -31,9 +41,9 @@ NEW = {
 }
 
 
-def prepare(base):
+def prepare(base, write):
     """Return the sides with the old tree far, and the stream and changes that make it the new one."""
-    sides = Sides(base)
+    sides = Sides(base, write=write)
     for path, content in OLD.items():
         sides.write(path, content, "far")
     for path, content in NEW.items():
@@ -118,8 +128,8 @@ def check(base):
         assert path in found or path == "to_dir", path
 
 
-def kill_points(tmp_path, step, *, without):
-    sides, stream, changes = prepare(tmp_path)
+def kill_points(tmp_path, step, *, without, write="atomic"):
+    sides, stream, changes = prepare(tmp_path, write)
 
     def once(number, after):
         def work():
@@ -136,7 +146,7 @@ def kill_points(tmp_path, step, *, without):
     for number in range(1, total + 1, step):
         for after in (False, True):
             sides.far.close()
-            sides, stream, changes = restored(tmp_path, stream)
+            sides, stream, changes = restored(tmp_path, write)
             assert once(number, after) is None
             check(tmp_path / "far")
             tried += 1
@@ -144,26 +154,29 @@ def kill_points(tmp_path, step, *, without):
     return tried
 
 
-def restored(tmp_path, stream):
+def restored(tmp_path, write):
     shutil.rmtree(tmp_path / "again", ignore_errors=True)
     (tmp_path / "again").mkdir()
-    sides, stream, changes = prepare(tmp_path / "again")
+    sides, stream, changes = prepare(tmp_path / "again", write)
     shutil.rmtree(tmp_path / "far")
     os.rename(tmp_path / "again" / "far", tmp_path / "far")
     sides.far.close()
-    sides.far = Root(str(tmp_path / "far"))
+    sides.far = Root(str(tmp_path / "far"), write=write)
     return sides, stream, changes
 
 
-@pytest.mark.parametrize("without", [False, True])
-def test_death_at_a_sample_of_calls_leaves_old_or_new(tmp_path, without):
-    kill_points(tmp_path, 5, without=without)
+WAYS = [(False, "atomic"), (True, "atomic"), (False, "inplace")]
+
+
+@pytest.mark.parametrize(("without", "write"), WAYS)
+def test_death_at_a_sample_of_calls_leaves_old_or_new(tmp_path, without, write):
+    kill_points(tmp_path, 5, without=without, write=write)
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("without", [False, True])
-def test_death_at_every_call_leaves_old_or_new(tmp_path, without):
-    kill_points(tmp_path, 1, without=without)
+@pytest.mark.parametrize(("without", "write"), WAYS)
+def test_death_at_every_call_leaves_old_or_new(tmp_path, without, write):
+    kill_points(tmp_path, 1, without=without, write=write)
 
 
 def test_cleaning_removes_our_names_only_and_follows_no_link(tmp_path):
