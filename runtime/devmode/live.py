@@ -1,0 +1,386 @@
+"""The live objects that services are bound to, compiled as they stand. Never changes one.
+
+What the base says counts for finding the workload alone: dev mode is made of what runs in the cluster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+from devcfg.compiler.analysis import analyse, selected
+from devcfg.compiler.autoscalers import SCALERS
+from devcfg.compiler.canonical import plan_digest
+from devcfg.compiler.kinds import KINDS, SHORT_NAMES, known_kind
+from devcfg.compiler.parser import Parsed, check_config
+from devcfg.compiler.pipeline import compile_plan
+from devcfg.runtime.base import CLUSTER, STDIN, find_base, read_base
+from devcfg.runtime.cluster.cluster import Cluster, Object, Resource
+from devcfg.runtime.cluster.errors import ForbiddenError, MissingError
+from devcfg.runtime.devmode.errors import DriftError
+from devcfg.runtime.devmode.preferences import Preferences
+from devcfg.runtime.devmode.record import Restoration, inverse_of, is_taken, plan_of, reach, restoration
+from devcfg.runtime.project import supervisor
+from devcfg.runtime.workspace import Workspace, open_workspace
+from devcfg.schemas.diagnostic import Diagnostic
+from devcfg.schemas.errors import ConfigError, UsageError
+from devcfg.schemas.manifest import Manifest
+from devcfg.schemas.naming import workload_id
+from devcfg.schemas.patch import Op, Operation, Role, Target
+from devcfg.schemas.plan import Binding, ObjectPatch, WorkloadPlan
+
+PLACE = "the cluster"
+"""What findings name as the file of a live object."""
+
+
+class State(Enum):
+    """How a live workload is."""
+
+    BASE = "not in dev mode"
+    FILES = "in dev mode by files"
+    OURS = "in dev mode by a former session"
+    CHANGED = "in dev mode by a former session, and the config has changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A live workload with the services that are bound to it."""
+
+    id: str
+    resource: Resource
+    namespace: str
+    object: Object
+    """As it was read."""
+    bindings: tuple[Binding, ...]
+    digest: str
+    state: State
+    plan: WorkloadPlan | None
+    """What dev mode is here; None where files made it."""
+    restored: Restoration | None
+    """How the object comes back first, where it is to be patched anew."""
+    scalers: tuple[tuple[Resource, ObjectPatch], ...]
+
+    @property
+    def target(self) -> Target:
+        """The selector of the workload."""
+        return self.bindings[0].target
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the workload itself is to be patched."""
+        return self.state in (State.BASE, State.CHANGED)
+
+    @property
+    def uid(self) -> str:
+        """`metadata.uid`."""
+        return str(self.object["metadata"]["uid"])
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to go into dev mode: the config (`-f`) and some of its services."""
+
+    file: str | None = None
+    services: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a config means in a cluster."""
+
+    workspace: Workspace
+    parsed: Parsed
+    subjects: tuple[Subject, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """A workload to fetch: its kind as it was found or written, and its name."""
+
+    kind: str
+    group: str | None
+    version: str
+    name: str
+    namespace: str
+
+
+async def bind_live(cluster: Cluster, wish: Wish, preferences: Preferences) -> Bound:
+    """Find the services' workloads in the cluster and compile them as they stood before dev mode.
+
+    Raises `ConfigError` with every diagnostic, `MissingError` where something is not deployed, `DriftError` where it
+    is in dev mode by other files.
+    """
+    workspace = open_workspace(wish.file, with_local=True)
+    parsed = _with_images(workspace.parsed, preferences)
+    selected(parsed.config, wish.services)
+    base, notes = _base(workspace)
+    space = parsed.config.namespace or cluster.identity.namespace
+    found, sought = await _fetch(cluster, workspace, parsed, base, wish.services, space)
+    subjects, diagnostics = await _compile(cluster, parsed, base, found, wish.services, space)
+    notes += tuple(note for one in subjects for note in _differences(one, sought))
+    return Bound(workspace, parsed, subjects, diagnostics, notes)
+
+
+def _with_images(parsed: Parsed, preferences: Preferences) -> Parsed:
+    if not preferences.images:
+        return parsed
+    value = parsed.document.value
+    images = {**preferences.images, **(value.get("images") or {})}
+    return check_config(parsed.document, {**value, "images": images}, file=parsed.file)
+
+
+def _base(workspace: Workspace) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
+    if workspace.parsed.config.base in (CLUSTER, STDIN):
+        return (), ()
+    try:
+        return read_base(workspace, find_base(workspace, None)), ()
+    except (ConfigError, UsageError) as error:
+        return (), (f"the base cannot be read, so workloads are found by their names: {error.message}",)
+
+
+async def _fetch(
+    cluster: Cluster,
+    workspace: Workspace,
+    parsed: Parsed,
+    base: tuple[Manifest, ...],
+    services: tuple[str, ...],
+    space: str,
+) -> tuple[list[tuple[Resource, Object]], dict[tuple[str, str], Binding]]:
+    """Return every bound workload as it lives, and how the base binds services to it."""
+    found: dict[str, tuple[Resource, Object]] = {}
+    by_base: dict[tuple[str, str], Binding] = {}
+    if base:
+        groups = analyse(parsed, base, services).groups
+        for binding in (one for group in groups for one in group):
+            target = binding.target
+            one = _Sought(target.kind, target.group, target.version, target.name, target.namespace or space)
+            resource, document = await _get(cluster, one, workspace)
+            found[document["metadata"]["uid"]] = resource, document
+            by_base[binding.service, document["metadata"]["uid"]] = binding
+        return list(found.values()), by_base
+    for name in selected(parsed.config, services):
+        for resource, document in await _look(cluster, name, parsed.config.services[name].workload, space, workspace):
+            found[document["metadata"]["uid"]] = resource, document
+    return list(found.values()), by_base
+
+
+async def _look(
+    cluster: Cluster, service: str, workload: str | None, space: str, workspace: Workspace
+) -> list[tuple[Resource, Object]]:
+    """Find a workload that only the config names."""
+    if workload is not None:
+        *scope, kind, name = workload.split("/")
+        group, version = (scope[0], scope[1]) if len(scope) == 2 else (None, scope[0] if scope else "")
+        kind = SHORT_NAMES.get(kind.lower(), kind)
+        return [await _get(cluster, _Sought(kind, group, version, name, space), workspace)]
+    found: list[tuple[Resource, Object]] = []
+    refused: ForbiddenError | None = None
+    for one in KINDS:
+        try:
+            resource = await cluster.find(one.kind, one.group)
+            found.append((resource, await cluster.get(resource, space, service)))
+        except MissingError:
+            continue
+        except ForbiddenError as error:
+            refused = refused or error
+    if not found and refused is not None:
+        raise refused
+    if not found:
+        hint = f"say which one it is: `services.{service}.workload: deployment/…`"
+        raise MissingError(f"namespace `{space}` has no workload named `{service}`", hint=hint)
+    return found
+
+
+async def _get(cluster: Cluster, sought: _Sought, workspace: Workspace) -> tuple[Resource, Object]:
+    resource = await cluster.find(sought.kind, sought.group, sought.version)
+    try:
+        return resource, await cluster.get(resource, sought.namespace, sought.name)
+    except MissingError:
+        label = f"{sought.kind.lower()}/{sought.name}"
+        raise MissingError(
+            f"{label} is not in namespace `{sought.namespace}`", hint=f"deploy it first: {_apply(workspace, sought)}"
+        ) from None
+
+
+def _apply(workspace: Workspace, sought: _Sought) -> str:
+    word = workspace.parsed.config.base
+    if word in (CLUSTER, STDIN):
+        return "with whatever deploys it"
+    from shlex import quote
+
+    from devcfg.runtime.reach import kustomization_of
+
+    path = workspace.resolve(word)
+    option = "-k" if kustomization_of(path) is not None else "-f"
+    return f"`kubectl -n {sought.namespace} apply {option} {quote(path)}`"
+
+
+async def _compile(
+    cluster: Cluster,
+    parsed: Parsed,
+    base: tuple[Manifest, ...],
+    found: list[tuple[Resource, Object]],
+    services: tuple[str, ...],
+    space: str,
+) -> tuple[tuple[Subject, ...], tuple[Diagnostic, ...]]:
+    homes = {document["metadata"]["uid"]: (resource, document) for resource, document in found}
+    restored = {uid: _restored(document) for uid, (_, document) in homes.items()}
+    manifests = tuple(
+        Manifest(_plain(document if restored[uid] is None else restored[uid].after), PLACE)  # type: ignore[union-attr]
+        for uid, (_, document) in homes.items()
+    )
+    beside = await _scalers(cluster, {document["metadata"]["namespace"] for _, document in found})
+    rest = tuple(_placed(one, space) for one in base if not _is_live(one))
+    every = (*manifests, *(one for _, one in beside), *rest)
+    groups = analyse(parsed, every, services).groups
+    states = {_uid(group): _state(group, parsed, homes[_uid(group)][1]) for group in groups}
+    fresh = tuple(one.service for group in groups for one in group if states[_uid(group)][0] is not State.FILES)
+    plans: dict[str, WorkloadPlan] = {}
+    diagnostics: tuple[Diagnostic, ...] = ()
+    if fresh:
+        plan = compile_plan(parsed, every, supervisor=supervisor(), services=fresh)
+        plans = {_uid(one.bindings): one for one in plan.workloads}
+        diagnostics = plan.diagnostics
+    resources = {id(manifest): resource for resource, manifest in beside}
+    subjects = [
+        _subject(group, homes[_uid(group)], states[_uid(group)], plans.get(_uid(group)), restored, resources)
+        for group in groups
+    ]
+    return tuple(sorted(subjects, key=lambda one: one.id)), diagnostics
+
+
+def _subject(
+    group: tuple[Binding, ...],
+    home: tuple[Resource, Object],
+    state: tuple[State, str],
+    plan: WorkloadPlan | None,
+    restored: dict[str, Restoration | None],
+    resources: dict[int, Resource],
+) -> Subject:
+    resource, document = home
+    uid = document["metadata"]["uid"]
+    return Subject(
+        id=workload_id(group[0].target),
+        resource=resource,
+        namespace=document["metadata"]["namespace"],
+        object=document,
+        bindings=group,
+        digest=state[1],
+        state=state[0],
+        plan=plan,
+        restored=restored[uid] if plan is not None else None,
+        scalers=tuple((resources[id(one.manifest)], one) for one in plan.beside) if plan is not None else (),
+    )
+
+
+def _uid(group: tuple[Binding, ...]) -> str:
+    return str(group[0].manifest.metadata["uid"])
+
+
+def _restored(document: Object) -> Restoration | None:
+    """Return how an object comes back that a former session took; a way back that reaches too far is not gone."""
+    if not is_taken(document):
+        return None
+    inverse = inverse_of(document)
+    found = reach(document, inverse)
+    if found.wild:
+        raise DriftError(f"the way back of `{document['metadata']['name']}` reaches `{found.wild[0]}`: it is not taken")
+    return restoration(document, inverse)
+
+
+def _state(group: tuple[Binding, ...], parsed: Parsed, document: Object) -> tuple[State, str]:
+    digest = plan_digest({one.service: parsed.config.services[one.service] for one in group})
+    there = plan_of(document)
+    if is_taken(document):
+        return (State.OURS if there == digest else State.CHANGED), digest
+    if there is None:
+        return State.BASE, digest
+    if there != digest:
+        label = group[0].target.label
+        hint = "apply what `devcfg render` makes of it now, or the base to leave dev mode"
+        raise DriftError(f"{label} is in dev mode by files that another config made", hint=hint)
+    return State.FILES, digest
+
+
+def _plain(document: Object) -> Object:
+    """Return a live object without what nobody may patch."""
+    meta = {key: value for key, value in document["metadata"].items() if key != "managedFields"}
+    return {**{key: value for key, value in document.items() if key != "status"}, "metadata": meta}
+
+
+def _is_live(one: Manifest) -> bool:
+    """Tell whether a base object is of a kind that is read from the cluster."""
+    return known_kind(one.group, one.kind) is not None or (one.group, one.kind) in SCALERS
+
+
+def _placed(one: Manifest, space: str) -> Manifest:
+    if one.namespace:
+        return one
+    return replace(one, object={**one.object, "metadata": {**one.metadata, "namespace": space}})
+
+
+async def _scalers(cluster: Cluster, spaces: set[str]) -> list[tuple[Resource, Manifest]]:
+    """Return the autoscalers of the namespaces; where they may not be listed, there are none that may be changed."""
+    found: list[tuple[Resource, Manifest]] = []
+    for group, kind in SCALERS:
+        for space in sorted(spaces):
+            try:
+                resource = await cluster.find(kind, group)
+                listed = await cluster.list(resource, space)
+            except (MissingError, ForbiddenError):
+                continue
+            named = ({"apiVersion": resource.api_version, "kind": kind, **one} for one in listed)
+            found += [(resource, Manifest(_plain(_unpinned(one)), PLACE)) for one in named]
+    return found
+
+
+def _unpinned(document: Object) -> Object:
+    """Return an autoscaler as it was before a former session held it."""
+    found = _restored(document) if document.get("kind") == "HorizontalPodAutoscaler" else None
+    return document if found is None else found.after
+
+
+def exact(one: ObjectPatch) -> tuple[Operation, ...]:
+    """Return a patch for the very object that it was compiled from: nothing in it is left to a guard component."""
+    return tuple(
+        replace(step, role=Role.ASSUME if step.op is Op.TEST else Role.CHANGE) if step.role is Role.FRAME else step
+        for step in one.patch.operations
+    )
+
+
+def _differences(subject: Subject, by_base: dict[tuple[str, str], Binding]) -> list[str]:
+    """Say where the base differs from what lives, as far as it touches a dev container."""
+    said: list[str] = []
+    for live in subject.bindings:
+        base = by_base.get((live.service, subject.uid))
+        if base is None:
+            continue
+        ours, theirs = _container(base), _container(live)
+        keys = ("image", "command", "args", "workingDir")
+        changed = [f"`{key}`" for key in keys if ours.get(key) != theirs.get(key)]
+        names = [_names(one) for one in (base, live)]
+        changed += ["the containers"] * (names[0] != names[1])
+        if changed:
+            said.append(
+                f"{live.service}: {', '.join(changed)} of {live.target.label} in the cluster differ from the base; "
+                "what is in the cluster counts"
+            )
+    return said
+
+
+def _container(binding: Binding) -> dict[str, Any]:
+    return dict(_pod(binding)["containers"][binding.index])
+
+
+def _names(binding: Binding) -> list[str]:
+    return [str(one.get("name")) for one in _pod(binding)["containers"]]
+
+
+def _pod(binding: Binding) -> dict[str, Any]:
+    document: Any = binding.manifest.object
+    for token in (*binding.template, "spec"):
+        document = document[token]
+    return dict(document)
