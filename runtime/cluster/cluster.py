@@ -145,9 +145,21 @@ class Cluster(Protocol):
         """Connect to a port of a pod. Raises `OSError` while nothing listens there."""
 
     def log(
-        self, namespace: str, pod: str, container: str, *, follow: bool, tail: int | None = None, previous: bool = False
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        follow: bool,
+        tail: int | None = None,
+        previous: bool = False,
+        since: str = "",
+        stamped: bool = False,
     ) -> AsyncIterator[bytes]:
-        """Yield what a container has printed, in pieces; with `follow` until it ends."""
+        """Yield what a container has printed, in pieces; with `follow` until it ends.
+
+        `since` is an RFC 3339 time, its second included; `stamped` lines begin with such a time and a blank.
+        """
 
     async def version(self) -> str:
         """Return the server's version, as `v1.34.2`."""

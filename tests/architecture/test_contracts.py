@@ -259,7 +259,7 @@ def web(tmp_path):
     return tmp_path
 
 
-HEAVY = {"kubernetes", "pydantic", "rich", "asyncio", "socket", "importlib.metadata", "email"}
+HEAVY = {"kubernetes", "aiohttp", "pydantic", "rich", "asyncio", "socket", "importlib.metadata", "email"}
 
 
 @pytest.mark.parametrize("words", [("validate",), ("render",), ("render", "--format", "json-patch"), ("diff",)])
