@@ -124,6 +124,14 @@ async def bind_live(cluster: Cluster, wish: Wish, preferences: Preferences) -> B
     return Bound(workspace, parsed, subjects, diagnostics, notes)
 
 
+async def find_live(cluster: Cluster, wish: Wish) -> list[tuple[Resource, Object]]:
+    """Return the services' workloads as they live. Raises `MissingError` where one is not deployed."""
+    workspace = open_workspace(wish.file, with_local=True)
+    space = workspace.parsed.config.namespace or cluster.identity.namespace
+    found, _ = await _fetch(cluster, workspace, workspace.parsed, _base(workspace)[0], wish.services, space)
+    return found
+
+
 def _with_images(parsed: Parsed, preferences: Preferences) -> Parsed:
     if not preferences.images:
         return parsed

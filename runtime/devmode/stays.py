@@ -55,6 +55,12 @@ class Stay:
         return self.held is not None and self.held.alive
 
     @property
+    def marked(self) -> bool:
+        """Whether the workload itself says that it is in dev mode, or was."""
+        found = self.object
+        return found is not None and (is_taken(found) or owner_of(found) is not None or plan_of(found) is not None)
+
+    @property
     def by_files(self) -> bool:
         """Whether it is in dev mode, but no `up` took it."""
         return self.object is not None and plan_of(self.object) is not None and not is_taken(self.object)
@@ -79,8 +85,8 @@ async def stays_in(cluster: Cluster, namespace: str) -> tuple[Stay, ...]:
         for one in listed:
             document = {"apiVersion": resource.api_version, "kind": kind, **one}
             owned = any(ref.get("controller") for ref in one["metadata"].get("ownerReferences") or [])
-            if not owned and (is_taken(document) or owner_of(document) is not None or plan_of(document) is not None):
-                stay = stay_of(resource, document)
+            stay = stay_of(resource, document)
+            if stay.marked and not owned:
                 found[stay.id] = stay
     for one in await _traces(cluster, namespace):
         id_, owners = one["metadata"]["labels"][WORKLOAD_LABEL], one["metadata"].get("ownerReferences") or []

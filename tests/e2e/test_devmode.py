@@ -136,4 +136,4 @@ def test_a_workload_comes_back_as_it_was(space_of, deploy, monkeypatch, kind, by
     assert leftovers(space) == []
     if kind == "Deployment":
         space.kubectl("rollout", "undo", "deployment/web", code=None)
-        assert "devcfg" not in state(space, kind)
+        assert "devcfg.dev" not in state(space, kind)
