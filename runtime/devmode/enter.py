@@ -116,7 +116,7 @@ async def enter(cluster: Cluster, request: Request, tell: Tell) -> Entered:
     except BaseException:
         for one in reversed(taken):
             if not one.adopted:
-                await leave_one(cluster, one.stay, tell)
+                await leave_one(cluster, one.stay, tell, session=request.session)
             await one.lease.release()
         raise
     for one in taken:
@@ -155,7 +155,7 @@ async def _take(cluster: Cluster, subject: Subject, request: Request, tell: Tell
         await _replace_by_hand(cluster, one.subject)
     except BaseException:
         if not adopted:
-            await leave_one(cluster, one.stay, tell)
+            await leave_one(cluster, one.stay, tell, session=request.session)
         await lease.release()
         raise
     return one
@@ -253,7 +253,7 @@ async def _back(cluster: Cluster, one: Taken, request: Request, made: list[Added
         now = None
     owner = owner_of(now) if now is not None else None
     if owner is not None and owner.session == request.session.id and not one.adopted:
-        await leave_one(cluster, one.stay, tell)
+        await leave_one(cluster, one.stay, tell, session=request.session)
     else:
         await undo(cluster, made)
     await one.lease.release()

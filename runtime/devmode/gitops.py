@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import Enum
 
 from devcfg.runtime.devmode.record import annotations_of
-from devcfg.schemas.patch import Json
+from devcfg.schemas.patch import Json, Pointer
 
 PAUSE_ANNOTATION = "kustomize.toolkit.fluxcd.io/reconcile"
 PAUSED = "disabled"
@@ -99,10 +100,34 @@ def _argo_way(application: str, overlay: str) -> str:
     )
 
 
-def writer_of(document: Json) -> str:
-    """Return which field manager changed an object last, beside us and the status; empty where that is not known."""
+def writer_of(document: Json, paths: tuple[Pointer, ...] = ()) -> str:
+    """Return which field manager wrote one of these places last, beside us; if none did, who wrote the object last.
+
+    Empty where that is not known. The status does not count.
+    """
     fields = (document.get("metadata") or {}).get("managedFields") or []
     others = [one for one in fields if one.get("manager") != MANAGER and one.get("subresource") != "status"]
-    if not others:
-        return ""
-    return str(max(others, key=lambda one: str(one.get("time") or "")).get("manager") or "")
+    owners = [one for one in others if any(_owns(one.get("fieldsV1"), document, path) for path in paths)]
+    found = sorted(owners or others, key=lambda one: str(one.get("time") or ""))
+    return str(found[-1].get("manager") or "") if found else ""
+
+
+def _owns(fields: Json, document: Json, path: Pointer) -> bool:
+    """Tell whether a set of fields (FieldsV1) has a place; elements of a list are in it by their name."""
+    for token in path:
+        if not isinstance(fields, dict):
+            return False
+        if isinstance(document, list):
+            at = int(token) if token.isdecimal() and int(token) < len(document) else -1
+            document = document[at] if document and at >= 0 else None
+            name = document.get("name") if isinstance(document, dict) else None
+            keys = [key for key in fields if key.startswith("k:") and json.loads(key[2:]).get("name") == name]
+            if name is None or not keys:
+                return False
+            fields = fields[keys[0]]
+        else:
+            document = document.get(token) if isinstance(document, dict) else None
+            if f"f:{token}" not in fields:
+                return False
+            fields = fields[f"f:{token}"]
+    return True

@@ -77,7 +77,7 @@ class _Watch:
         if not is_taken(found):
             # Whoever leaves dev mode for us ends the lease, too; whoever replaces the object does not know of it.
             await self._one.lease.renew()
-            await self._reverted(found, ("/metadata/annotations",))
+            await self._reverted(found, _who(found), ("/metadata/annotations",))
             return
         kept = restoration(found, inverse_of(found)).kept
         fields = tuple(map(str, kept))
@@ -86,14 +86,14 @@ class _Watch:
         self._said = fields
         if not fields:
             return
-        self._tell(Step(Move.DRIFT, subject.target.label, f"{_who(found)} changed it", fields, _who(found)))
+        who = _who(found, kept)
+        self._tell(Step(Move.DRIFT, subject.target.label, f"{who} changed it", fields, who))
         if any(_is_pods(found, path) for path in kept) or plan_of(found) != subject.digest:
-            await self._reverted(found, fields)
+            await self._reverted(found, who, fields)
 
-    async def _reverted(self, found: Object, fields: tuple[str, ...]) -> None:
+    async def _reverted(self, found: Object, who: str, fields: tuple[str, ...]) -> None:
         """Put dev mode there again, the first time."""
         self._reverts += 1
-        who = _who(found)
         if self._reverts > 1:
             steward = steward_of(found)
             said = advice(steward, self._one.subject.target.label, "") if steward is not None else ()
@@ -130,8 +130,8 @@ def _is_pods(document: Object, path: Pointer) -> bool:
     return template_of(document).covers(path)
 
 
-def _who(document: Object) -> str:
-    return writer_of(document) or "somebody"
+def _who(document: Object, paths: tuple[Pointer, ...] = ()) -> str:
+    return writer_of(document, paths) or "somebody"
 
 
 async def leave(cluster: Cluster, entered: Entered, tell: Tell) -> tuple[Report, ...]:
@@ -141,5 +141,5 @@ async def leave(cluster: Cluster, entered: Entered, tell: Tell) -> tuple[Report,
         if one.subject.state is State.FILES:
             await one.lease.release()
         else:
-            reports.append(await leave_one(cluster, one.stay, tell))
+            reports.append(await leave_one(cluster, one.stay, tell, session=entered.request.session))
     return tuple(reports)

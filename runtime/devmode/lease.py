@@ -36,7 +36,7 @@ ATTEMPTS = 20
 LOOK = 1.0
 """Seconds between two looks at a lease whose holder may be gone."""
 _FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
-_IDENTITY = re.compile(r"(?P<holder>\S+) (?P<process>\d+)@(?P<machine>[0-9a-f]+) (?P<session>[0-9a-f]+)")
+_IDENTITY = re.compile(r"(?P<holder>\S+) (?P<process>\d+)@(?P<machine>[^\s@]+) (?P<session>[0-9a-f]+)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ ReplicaSets of dev mode, then what it added, the pause of Flux and the lease. A 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -20,11 +21,11 @@ from devcfg.runtime.cluster.errors import (
     RejectedError,
     UnreachableError,
 )
-from devcfg.runtime.devmode.additions import remove_all
+from devcfg.runtime.devmode.additions import owner_reference, remove_all
 from devcfg.runtime.devmode.errors import DevModeError, DriftError
 from devcfg.runtime.devmode.gitops import PAUSE_ANNOTATION, is_paused
 from devcfg.runtime.devmode.kinds import BY_HAND, ORDERED
-from devcfg.runtime.devmode.lease import LEASE
+from devcfg.runtime.devmode.lease import LEASE, Session, lease_of, stealing, this_session
 from devcfg.runtime.devmode.pods import POD, REPLICA_SET, is_dev, is_ready, pods_of, replica_sets
 from devcfg.runtime.devmode.prepare import guards
 from devcfg.runtime.devmode.record import (
@@ -73,9 +74,17 @@ class Report:
     """What could not be done, in sentences."""
 
 
-async def leave_one(cluster: Cluster, stay: Stay, tell: Tell, agree: Agree = refuse) -> Report:
-    """Take one workload out of dev mode. Raises what stands in the way; it can be called again after anything."""
+async def leave_one(
+    cluster: Cluster, stay: Stay, tell: Tell, agree: Agree = refuse, *, session: Session | None = None
+) -> Report:
+    """Take one workload out of dev mode. Raises what stands in the way; it can be called again after anything.
+
+    `session` is the one that holds the lease; without it the lease is taken first, so that a session that still has
+    it stops, and does not take this for a revert.
+    """
     report = Report(stay.label)
+    if session is None:
+        await _seize(cluster, stay)
     scalers = await scalers_of(cluster, stay.namespace, stay.resource.kind, stay.name)
     await release_all(
         cluster, stay.namespace, stay.id, scalers, lambda name, path: report.kept.append(f"autoscaler {name}: {path}")
@@ -217,6 +226,15 @@ async def _unpause(cluster: Cluster, stay: Stay, document: Object) -> None:
         except MissingError:
             pass
         return
+
+
+async def _seize(cluster: Cluster, stay: Stay) -> None:
+    if stay.object is None or stay.by_files or not (stay.marked or stay.held):
+        return
+    owner = owner_reference({**stay.object, "apiVersion": stay.resource.api_version, "kind": stay.resource.kind})
+    lease = lease_of(cluster, this_session(), namespace=stay.namespace, workload=stay.id, owner=owner)
+    with contextlib.suppress(ForbiddenError):
+        await stealing(lease).acquire(lambda _: None)
 
 
 async def _drop_lease(cluster: Cluster, stay: Stay) -> None:

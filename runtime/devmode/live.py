@@ -7,24 +7,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
 
-from devcfg.compiler.analysis import analyse, selected
+from devcfg.compiler.analysis import selected
 from devcfg.compiler.autoscalers import SCALERS
+from devcfg.compiler.binder import bind
 from devcfg.compiler.canonical import plan_digest
-from devcfg.compiler.kinds import KINDS, SHORT_NAMES, known_kind
+from devcfg.compiler.findings import Findings
+from devcfg.compiler.kinds import known_kind
 from devcfg.compiler.parser import Parsed, check_config
 from devcfg.compiler.pipeline import compile_plan
-from devcfg.runtime.base import CLUSTER, STDIN, find_base, read_base
 from devcfg.runtime.cluster.cluster import Cluster, Object, Resource
 from devcfg.runtime.cluster.errors import ForbiddenError, MissingError
+from devcfg.runtime.devmode.differences import differences
 from devcfg.runtime.devmode.errors import DriftError
 from devcfg.runtime.devmode.preferences import Preferences
 from devcfg.runtime.devmode.record import Restoration, inverse_of, is_taken, plan_of, reach, restoration
+from devcfg.runtime.devmode.search import fetch, read_live_base
 from devcfg.runtime.project import supervisor
 from devcfg.runtime.workspace import Workspace, open_workspace
 from devcfg.schemas.diagnostic import Diagnostic
-from devcfg.schemas.errors import ConfigError, UsageError
+from devcfg.schemas.errors import ConfigError
 from devcfg.schemas.manifest import Manifest
 from devcfg.schemas.naming import workload_id
 from devcfg.schemas.patch import Op, Operation, Role, Target
@@ -96,17 +98,6 @@ class Bound:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Sought:
-    """A workload to fetch: its kind as it was found or written, and its name."""
-
-    kind: str
-    group: str | None
-    version: str
-    name: str
-    namespace: str
-
-
 async def bind_live(cluster: Cluster, wish: Wish, preferences: Preferences) -> Bound:
     """Find the services' workloads in the cluster and compile them as they stood before dev mode.
 
@@ -116,11 +107,11 @@ async def bind_live(cluster: Cluster, wish: Wish, preferences: Preferences) -> B
     workspace = open_workspace(wish.file, with_local=True)
     parsed = _with_images(workspace.parsed, preferences)
     selected(parsed.config, wish.services)
-    base, notes = _base(workspace)
+    base, notes = read_live_base(workspace)
     space = parsed.config.namespace or cluster.identity.namespace
-    found, sought = await _fetch(cluster, workspace, parsed, base, wish.services, space)
+    found, sought = await fetch(cluster, workspace, parsed, base, wish.services, space)
     subjects, diagnostics = await _compile(cluster, parsed, base, found, wish.services, space)
-    notes += tuple(note for one in subjects for note in _differences(one, sought))
+    notes += tuple(note for one in subjects for note in differences(one.bindings, one.uid, sought))
     return Bound(workspace, parsed, subjects, diagnostics, notes)
 
 
@@ -128,7 +119,7 @@ async def find_live(cluster: Cluster, wish: Wish) -> list[tuple[Resource, Object
     """Return the services' workloads as they live. Raises `MissingError` where one is not deployed."""
     workspace = open_workspace(wish.file, with_local=True)
     space = workspace.parsed.config.namespace or cluster.identity.namespace
-    found, _ = await _fetch(cluster, workspace, workspace.parsed, _base(workspace)[0], wish.services, space)
+    found, _ = await fetch(cluster, workspace, workspace.parsed, read_live_base(workspace)[0], wish.services, space)
     return found
 
 
@@ -138,92 +129,6 @@ def _with_images(parsed: Parsed, preferences: Preferences) -> Parsed:
     value = parsed.document.value
     images = {**preferences.images, **(value.get("images") or {})}
     return check_config(parsed.document, {**value, "images": images}, file=parsed.file)
-
-
-def _base(workspace: Workspace) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
-    if workspace.parsed.config.base in (CLUSTER, STDIN):
-        return (), ()
-    try:
-        return read_base(workspace, find_base(workspace, None)), ()
-    except (ConfigError, UsageError) as error:
-        return (), (f"the base cannot be read, so workloads are found by their names: {error.message}",)
-
-
-async def _fetch(
-    cluster: Cluster,
-    workspace: Workspace,
-    parsed: Parsed,
-    base: tuple[Manifest, ...],
-    services: tuple[str, ...],
-    space: str,
-) -> tuple[list[tuple[Resource, Object]], dict[tuple[str, str], Binding]]:
-    """Return every bound workload as it lives, and how the base binds services to it."""
-    found: dict[str, tuple[Resource, Object]] = {}
-    by_base: dict[tuple[str, str], Binding] = {}
-    if base:
-        groups = analyse(parsed, base, services).groups
-        for binding in (one for group in groups for one in group):
-            target = binding.target
-            one = _Sought(target.kind, target.group, target.version, target.name, target.namespace or space)
-            resource, document = await _get(cluster, one, workspace)
-            found[document["metadata"]["uid"]] = resource, document
-            by_base[binding.service, document["metadata"]["uid"]] = binding
-        return list(found.values()), by_base
-    for name in selected(parsed.config, services):
-        for resource, document in await _look(cluster, name, parsed.config.services[name].workload, space, workspace):
-            found[document["metadata"]["uid"]] = resource, document
-    return list(found.values()), by_base
-
-
-async def _look(
-    cluster: Cluster, service: str, workload: str | None, space: str, workspace: Workspace
-) -> list[tuple[Resource, Object]]:
-    """Find a workload that only the config names."""
-    if workload is not None:
-        *scope, kind, name = workload.split("/")
-        group, version = (scope[0], scope[1]) if len(scope) == 2 else (None, scope[0] if scope else "")
-        kind = SHORT_NAMES.get(kind.lower(), kind)
-        return [await _get(cluster, _Sought(kind, group, version, name, space), workspace)]
-    found: list[tuple[Resource, Object]] = []
-    refused: ForbiddenError | None = None
-    for one in KINDS:
-        try:
-            resource = await cluster.find(one.kind, one.group)
-            found.append((resource, await cluster.get(resource, space, service)))
-        except MissingError:
-            continue
-        except ForbiddenError as error:
-            refused = refused or error
-    if not found and refused is not None:
-        raise refused
-    if not found:
-        hint = f"say which one it is: `services.{service}.workload: deployment/…`"
-        raise MissingError(f"namespace `{space}` has no workload named `{service}`", hint=hint)
-    return found
-
-
-async def _get(cluster: Cluster, sought: _Sought, workspace: Workspace) -> tuple[Resource, Object]:
-    resource = await cluster.find(sought.kind, sought.group, sought.version)
-    try:
-        return resource, await cluster.get(resource, sought.namespace, sought.name)
-    except MissingError:
-        label = f"{sought.kind.lower()}/{sought.name}"
-        raise MissingError(
-            f"{label} is not in namespace `{sought.namespace}`", hint=f"deploy it first: {_apply(workspace, sought)}"
-        ) from None
-
-
-def _apply(workspace: Workspace, sought: _Sought) -> str:
-    word = workspace.parsed.config.base
-    if word in (CLUSTER, STDIN):
-        return "with whatever deploys it"
-    from shlex import quote
-
-    from devcfg.runtime.reach import kustomization_of
-
-    path = workspace.resolve(word)
-    option = "-k" if kustomization_of(path) is not None else "-f"
-    return f"`kubectl -n {sought.namespace} apply {option} {quote(path)}`"
 
 
 async def _compile(
@@ -243,7 +148,7 @@ async def _compile(
     beside = await _scalers(cluster, {document["metadata"]["namespace"] for _, document in found})
     rest = tuple(_placed(one, space) for one in base if not _is_live(one))
     every = (*manifests, *(one for _, one in beside), *rest)
-    groups = analyse(parsed, every, services).groups
+    groups = _bind(parsed, every, services)
     states = {_uid(group): _state(group, parsed, homes[_uid(group)][1]) for group in groups}
     fresh = tuple(one.service for group in groups for one in group if states[_uid(group)][0] is not State.FILES)
     plans: dict[str, WorkloadPlan] = {}
@@ -258,6 +163,19 @@ async def _compile(
         for group in groups
     ]
     return tuple(sorted(subjects, key=lambda one: one.id)), diagnostics
+
+
+def _bind(
+    parsed: Parsed, manifests: tuple[Manifest, ...], services: tuple[str, ...]
+) -> tuple[tuple[Binding, ...], ...]:
+    """Bind the services to live workloads. Dev mode that files made is bound, too; the compiler refuses it."""
+    findings = Findings(parsed.document, parsed.file)
+    by_workload: dict[int, list[Binding]] = {}
+    for one in bind(parsed.config, manifests, selected(parsed.config, services), findings):
+        by_workload.setdefault(id(one.manifest), []).append(one)
+    if findings.failed:
+        raise ConfigError(findings.diagnostics)
+    return tuple(tuple(group) for group in by_workload.values())
 
 
 def _subject(
@@ -357,38 +275,3 @@ def exact(one: ObjectPatch) -> tuple[Operation, ...]:
         replace(step, role=Role.ASSUME if step.op is Op.TEST else Role.CHANGE) if step.role is Role.FRAME else step
         for step in one.patch.operations
     )
-
-
-def _differences(subject: Subject, by_base: dict[tuple[str, str], Binding]) -> list[str]:
-    """Say where the base differs from what lives, as far as it touches a dev container."""
-    said: list[str] = []
-    for live in subject.bindings:
-        base = by_base.get((live.service, subject.uid))
-        if base is None:
-            continue
-        ours, theirs = _container(base), _container(live)
-        keys = ("image", "command", "args", "workingDir")
-        changed = [f"`{key}`" for key in keys if ours.get(key) != theirs.get(key)]
-        names = [_names(one) for one in (base, live)]
-        changed += ["the containers"] * (names[0] != names[1])
-        if changed:
-            said.append(
-                f"{live.service}: {', '.join(changed)} of {live.target.label} in the cluster differ from the base; "
-                "what is in the cluster counts"
-            )
-    return said
-
-
-def _container(binding: Binding) -> dict[str, Any]:
-    return dict(_pod(binding)["containers"][binding.index])
-
-
-def _names(binding: Binding) -> list[str]:
-    return [str(one.get("name")) for one in _pod(binding)["containers"]]
-
-
-def _pod(binding: Binding) -> dict[str, Any]:
-    document: Any = binding.manifest.object
-    for token in (*binding.template, "spec"):
-        document = document[token]
-    return dict(document)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from devcfg.overlays.inverse import invert
 from devcfg.runtime.cluster.cluster import Cluster, Object, Resource
-from devcfg.runtime.cluster.errors import ConflictError, ForbiddenError, GuardError, MissingError
+from devcfg.runtime.cluster.errors import ConflictError, ForbiddenError, GuardError, MissingError, UnreachableError
 from devcfg.runtime.devmode.errors import DevModeError, DriftError
 from devcfg.runtime.devmode.live import Subject, exact
 from devcfg.runtime.devmode.prepare import guards
@@ -25,6 +26,8 @@ from devcfg.schemas.plan import ObjectPatch
 
 SCALER = Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 ATTEMPTS = 5
+PAUSE = 0.5
+"""Seconds before a look at what became of a request whose answer was lost."""
 
 
 async def hold_all(cluster: Cluster, subject: Subject, owner: Owner) -> None:
@@ -46,6 +49,9 @@ async def _hold(cluster: Cluster, resource: Resource, one: ObjectPatch, subject:
             await cluster.patch(resource, subject.namespace, name, operations)
         except (GuardError, ConflictError):
             continue
+        except UnreachableError:
+            await asyncio.sleep(PAUSE)
+            continue  # where it was done, doing it again changes nothing
         return
     raise DevModeError(f"HorizontalPodAutoscaler `{name}` changes all the time", hint="try again")
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
+import yaml
 
+from devcfg.runtime.cluster.errors import ForbiddenError
 from devcfg.runtime.cluster.kube import open_cluster
+from devcfg.runtime.devmode.additions import owner_reference
 from devcfg.runtime.devmode.enter import Request, enter
+from devcfg.runtime.devmode.errors import DevModeError, HeldError
 from devcfg.runtime.devmode.hold import leave
+from devcfg.runtime.devmode.lease import Session, lease_of
 from devcfg.runtime.devmode.live import Wish
 
 pytestmark = pytest.mark.cluster
@@ -70,11 +77,14 @@ def state(space, kind):
     return json.dumps({"spec": found["spec"], "annotations": annotations, "uid": meta["uid"]}, indent=1)
 
 
-def session(*work, steps=None, **more):
+def session(*work, steps=None, kubeconfig=None, **more):
     """Enter, do something to what was entered, leave; return the reports."""
 
     async def run():
-        cluster = await open_cluster()
+        with pytest.MonkeyPatch.context() as patch:
+            if kubeconfig is not None:
+                patch.setenv("KUBECONFIG", kubeconfig)
+            cluster = await open_cluster()
         try:
             entered = await enter(cluster, request(**more), (steps if steps is not None else []).append)
             for one in work:
@@ -137,3 +147,170 @@ def test_a_workload_comes_back_as_it_was(space_of, deploy, monkeypatch, kind, by
     if kind == "Deployment":
         space.kubectl("rollout", "undo", "deployment/web", code=None)
         assert "devcfg.dev" not in state(space, kind)
+
+
+def test_down_on_another_machine_keeps_what_others_changed_and_lists_it(space_of, deploy, monkeypatch):
+    space = space_of("down")
+    project = deploy(space, "Deployment")
+    monkeypatch.chdir(project.path)
+    abandoned()
+    space.kubectl("scale", "deployment/web", "--replicas=3")
+    (row,) = json.loads(project.devcfg("status", "-o", "json").stdout)["services"]
+    assert (row["name"], row["workload"], row["target"]) == ("web", "deployment/web", "cluster")
+
+    elsewhere = project.devcfg("down", "--all", "--yes", "-f", "devcfg.yaml", code=3)
+
+    assert "/spec/replicas" in elsewhere.stderr
+    found = space.get("deployment", "web")
+    assert found["spec"]["replicas"] == 3
+    assert found["spec"]["template"]["spec"]["containers"][0]["command"] == ["sleep", "3600"]
+    assert leftovers(space) == []
+    assert "nothing is in dev mode here" in project.devcfg("down").stderr
+
+
+def abandoned():
+    """Enter, and die."""
+
+    async def run():
+        cluster = await open_cluster()
+        await enter(cluster, request(), [].append)
+        await cluster.close()
+
+    asyncio.run(run())
+
+
+class DeadError(BaseException):
+    """The process is no more."""
+
+
+class Dying:
+    """The real cluster for somebody who dies after some answers."""
+
+    def __init__(self, cluster, answers):
+        self._cluster, self._left = cluster, answers
+
+    def __getattr__(self, name):
+        found = getattr(self._cluster, name)
+        if name not in ("get", "list", "create", "replace", "patch", "delete", "may"):
+            return found
+
+        async def called(*words, **more):
+            if self._left <= 0:
+                raise DeadError
+            answer = await found(*words, **more)
+            self._left -= 1
+            if self._left <= 0:
+                raise DeadError
+            return answer
+
+        return called
+
+
+def test_whoever_dies_on_the_way_leaves_what_down_restores(space_of, deploy, monkeypatch):
+    space = space_of("kill")
+    project = deploy(space, "Deployment")
+    monkeypatch.chdir(project.path)
+    scaler = ("autoscale", "deployment/web", "--min=2", "--max=4")
+    space.kubectl(*scaler)
+    before = state(space, "Deployment"), space.get("hpa", "web")["spec"]
+
+    async def die(answers):
+        cluster = await open_cluster()
+        try:
+            dying = Dying(cluster, answers)
+            entered = await enter(dying, request(), [].append)
+            await leave(dying, entered, [].append)
+        except DeadError:
+            return True
+        finally:
+            await cluster.close()
+        return False
+
+    for answers in (9, 13, 15, 17, 19, 22, 30, 40, 45, 50):
+        asyncio.run(die(answers))
+        project.devcfg("down", "--yes")
+        assert (state(space, "Deployment"), space.get("hpa", "web")["spec"]) == before, f"died after {answers}"
+        assert leftovers(space) == [], f"died after {answers}"
+
+
+def test_a_namespace_that_enforces_restricted_refuses_a_pod_before_anything_is_changed(cluster, deploy, monkeypatch):
+    space = cluster.make("psa")
+    project = deploy(space, "Deployment")
+    space.kubectl("rollout", "status", "deployment/web", "--timeout=90s")
+    cluster.kubectl("label", "namespace", space.name, "pod-security.kubernetes.io/enforce=restricted")
+    monkeypatch.chdir(project.path)
+    before = state(space, "Deployment")
+
+    with pytest.raises(DevModeError, match=r"refuses a dev pod .* violates PodSecurity"):
+        session()
+
+    assert state(space, "Deployment") == before
+    assert leftovers(space) == []
+
+
+def test_of_two_users_exactly_one_has_it(space_of, deploy, monkeypatch):
+    space = space_of("race")
+    project = deploy(space, "Deployment")
+    monkeypatch.chdir(project.path)
+    owner = owner_reference(space.get("deployment", "web"))
+
+    async def race():
+        cluster = await open_cluster()
+        try:
+            for _ in range(10):
+                both = [
+                    lease_of(cluster, session, namespace=space.name, workload="deployment.web", owner=owner)
+                    for session in (Session("ann@a", 1, "a", "a1"), Session("bob@b", 1, "b", "b1"))
+                ]
+                results = await asyncio.gather(*(one.acquire(str) for one in both), return_exceptions=True)
+                assert [type(one) for one in results if one is not None] == [HeldError]
+                await asyncio.gather(*(one.release() for one in both))
+        finally:
+            await cluster.close()
+
+    asyncio.run(race())
+
+
+USER = Path(__file__).resolve().parents[3] / "shared" / "cluster" / "user"
+
+
+def test_exactly_the_role_of_rbac_suffices_and_a_verb_less_is_named(space_of, deploy, monkeypatch):
+    if not USER.exists():
+        pytest.skip("no users can be made for this cluster: there is no script of its own")
+    space = space_of("role")
+    project = deploy(space, "Deployment")
+    monkeypatch.chdir(project.path)
+    before = state(space, "Deployment")
+    role = project.devcfg("rbac").stdout
+    space.kubectl("apply", "-f", "-", stdin=role)
+    full = subprocess.run(
+        [USER, "dev", space.name, "devcfg"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+    (report,) = session(kubeconfig=full)
+
+    assert (report.restored, report.kept, report.left) == (True, [], [])
+    assert state(space, "Deployment") == before
+    assert leftovers(space) == []
+    for rule, verb, said in ((0, "patch", "patch deployments"), (3, "create", "create pods/exec")):
+        less = yaml.safe_load(role)
+        less["rules"][rule]["verbs"].remove(verb)
+        space.kubectl("apply", "-f", "-", stdin=json.dumps(less))
+        with pytest.raises(ForbiddenError, match=said) as refused:
+            session(kubeconfig=full)
+        assert refused.value.exit_code == 5
+        assert state(space, "Deployment") == before
+        assert leftovers(space) == []
+
+
+def test_an_image_that_does_not_exist_is_said_and_taken_back(space_of, deploy, monkeypatch):
+    space = space_of("image")
+    project = deploy(space, "Deployment", image="devcfg.test/none:1")
+    monkeypatch.chdir(project.path)
+    before = state(space, "Deployment")
+
+    with pytest.raises(DevModeError, match=r"image `devcfg\.test/none:1` of container `web` cannot be pulled"):
+        session()
+
+    assert state(space, "Deployment") == before
+    assert leftovers(space) == []
