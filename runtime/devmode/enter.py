@@ -14,7 +14,7 @@ from devcfg.runtime.cluster.cluster import Cluster, Object
 from devcfg.runtime.cluster.errors import ConflictError, GuardError, MissingError, UnreachableError
 from devcfg.runtime.devmode.additions import Added, add_all, owner_reference, undo
 from devcfg.runtime.devmode.errors import DevModeError, DriftError, HeldError
-from devcfg.runtime.devmode.gitops import PAUSE_ANNOTATION, PAUSED, is_paused
+from devcfg.runtime.devmode.gitops import is_paused
 from devcfg.runtime.devmode.guard import Ask
 from devcfg.runtime.devmode.kinds import BY_HAND
 from devcfg.runtime.devmode.lease import Lease, Session, lease_of, stealing, this_session
@@ -23,14 +23,13 @@ from devcfg.runtime.devmode.live import State, Subject, Wish, bind_live
 from devcfg.runtime.devmode.place import PodPlace
 from devcfg.runtime.devmode.pods import POD, is_dev, pods_of
 from devcfg.runtime.devmode.preferences import read_preferences
-from devcfg.runtime.devmode.prepare import Prepared, guards, operations_of, pauses, prepare
-from devcfg.runtime.devmode.record import METADATA, Owner, annotations_of, is_taken, owner_of
+from devcfg.runtime.devmode.prepare import Prepared, operations_of, pauses, prepare
+from devcfg.runtime.devmode.record import Owner, is_taken, owner_of
 from devcfg.runtime.devmode.rollout import GiveUp, give_up, wait_ready
 from devcfg.runtime.devmode.scalers import hold_all
 from devcfg.runtime.devmode.stays import Stay
 from devcfg.runtime.devmode.steps import Move, Step, Tell
-from devcfg.schemas.naming import OWNER_ANNOTATION
-from devcfg.schemas.patch import Op, Operation
+from devcfg.schemas.patch import Operation
 
 ATTEMPTS = 5
 PAUSE = 0.5
@@ -183,13 +182,12 @@ def owner_for(subject: Subject, request: Request) -> Owner:
         services=tuple(one.service for one in subject.bindings),
         template=str(subject.bindings[0].template),
         workload=subject.id,
-        paused=found is not None and found.paused and is_paused(subject.object),
+        paused=is_paused(subject.object) if found is not None and found.paused else pauses(subject),
     )
 
 
 async def _patched(cluster: Cluster, one: Taken, request: Request, made: list[Added]) -> None:
-    """Pause what would revert it, add what it needs, patch it: made anew as long as it changes meanwhile."""
-    await _pause(cluster, one, request)
+    """Add what it needs and patch it: made anew as long as it changes meanwhile."""
     await add_all(cluster, one.subject, made)
     for _ in range(ATTEMPTS):
         subject = one.subject
@@ -219,30 +217,6 @@ async def _eventually(cluster: Cluster, subject: Subject) -> Object:
         except UnreachableError:
             await asyncio.sleep(PAUSE)
     return await cluster.get(subject.resource, subject.namespace, subject.target.name)
-
-
-async def _pause(cluster: Cluster, one: Taken, request: Request) -> None:
-    """Tell Flux to leave the object alone, where it is Flux's and not told so already."""
-    for _ in range(ATTEMPTS):
-        subject = one.subject
-        if pauses(subject) is None or is_paused(subject.object):
-            return
-        owner = replace(owner_for(subject, request), paused=True)
-        start = () if annotations_of(subject.object) else (Operation(Op.ADD, METADATA, {}),)
-        operations = (
-            *guards(subject.object),
-            *start,
-            Operation(Op.ADD, METADATA / PAUSE_ANNOTATION, PAUSED),
-            Operation(Op.ADD, METADATA / OWNER_ANNOTATION, owner.to_text()),
-        )
-        try:
-            await cluster.patch(subject.resource, subject.namespace, subject.target.name, operations)
-        except (GuardError, ConflictError):
-            pass
-        except UnreachableError:
-            await asyncio.sleep(PAUSE)
-            await _eventually(cluster, subject)
-        one.subject = await _again(cluster, request, subject)
 
 
 async def _back(cluster: Cluster, one: Taken, request: Request, made: list[Added], tell: Tell) -> None:

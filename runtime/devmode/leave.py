@@ -1,7 +1,7 @@
 """The way back: a workload as it was, from what the cluster itself says. Never needs the session that took it.
 
 The order makes each step safe to be the last one: autoscalers, then the workload's one patch, then pods and
-ReplicaSets of dev mode, then what it added, the pause of Flux and the lease. A `down` that finds half of it goes on.
+ReplicaSets of dev mode, then what it added and the lease. A `down` that finds half of it goes on.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ from devcfg.runtime.devmode.record import (
 from devcfg.runtime.devmode.scalers import release_all, scalers_of
 from devcfg.runtime.devmode.stays import Stay
 from devcfg.runtime.devmode.steps import Move, Step, Tell
-from devcfg.schemas.naming import OWNER_ANNOTATION
 from devcfg.schemas.patch import Op, Operation
 
 ATTEMPTS = 10
@@ -97,8 +96,6 @@ async def leave_one(
         await _finish_pods(cluster, stay, document, report, tell)
     uid = document["metadata"]["uid"] if document is not None else stay.uid
     report.removed += await remove_all(cluster, stay.namespace, stay.id, uid, claims)
-    if document is not None:
-        await _unpause(cluster, stay, document)
     await _drop_lease(cluster, stay)
     return report
 
@@ -133,11 +130,9 @@ async def _restore(
             asked = True
         back = restoration(found, inverse, (REPLICAS,) if scaled else ())
         owner = owner_of(found)
-        operations = (
-            *guards(found),
-            *back.operations,
-            *cleared(found, keep_owner=owner is not None and owner.paused),
-        )
+        paused = owner is not None and owner.paused and is_paused(found)
+        pause = (Operation(Op.REMOVE, METADATA / PAUSE_ANNOTATION),) if paused else ()
+        operations = (*guards(found), *back.operations, *cleared(found), *pause)
         try:
             after = await cluster.patch(stay.resource, stay.namespace, stay.name, operations)
         except (GuardError, ConflictError):
@@ -207,25 +202,6 @@ async def _delete_pod(cluster: Cluster, pod: Object, report: Report) -> None:
         report.left.append(f"pod/{meta['name']} stays: you may not delete it, and its controller does not replace it")
     except (MissingError, ConflictError):
         pass
-
-
-async def _unpause(cluster: Cluster, stay: Stay, document: Object) -> None:
-    """Let Flux have the object again: the very last change of it."""
-    for _ in range(ATTEMPTS):
-        owner = owner_of(document)
-        if owner is None or is_taken(document):
-            return
-        gone = [METADATA / OWNER_ANNOTATION]
-        gone += [METADATA / PAUSE_ANNOTATION] if owner.paused and is_paused(document) else []
-        try:
-            operations = (*guards(document), *(Operation(Op.REMOVE, path) for path in gone))
-            await cluster.patch(stay.resource, stay.namespace, stay.name, operations)
-        except (GuardError, ConflictError):
-            document = await cluster.get(stay.resource, stay.namespace, stay.name)
-            continue
-        except MissingError:
-            pass
-        return
 
 
 async def _seize(cluster: Cluster, stay: Stay) -> None:

@@ -11,13 +11,13 @@ from devcfg.overlays.inverse import invert
 from devcfg.runtime.cluster.cluster import Cluster, Object
 from devcfg.runtime.cluster.errors import ForbiddenError, GuardError, MissingError, RejectedError
 from devcfg.runtime.devmode.errors import DevModeError
-from devcfg.runtime.devmode.gitops import Steward, advice, steward_of
+from devcfg.runtime.devmode.gitops import PAUSE_ANNOTATION, PAUSED, Tool, advice, is_paused, steward_of
 from devcfg.runtime.devmode.guard import Ask, admit
 from devcfg.runtime.devmode.kinds import RECREATED, obstacle
 from devcfg.runtime.devmode.live import Bound, State, Subject, Wish, bind_live, exact
 from devcfg.runtime.devmode.pods import POD, replica_sets
 from devcfg.runtime.devmode.preferences import read_preferences
-from devcfg.runtime.devmode.record import Owner, written
+from devcfg.runtime.devmode.record import METADATA, Owner, written
 from devcfg.runtime.devmode.rights import Post, check, may, needs_of
 from devcfg.schemas.diagnostic import Diagnostic
 from devcfg.schemas.patch import Op, Operation, Pointer, apply_patch, lookup
@@ -88,10 +88,10 @@ def post_of(subject: Subject) -> Post:
     )
 
 
-def pauses(subject: Subject) -> Steward | None:
-    """Return the Flux that is to leave the workload alone; None where there is none."""
+def pauses(subject: Subject) -> bool:
+    """Tell whether Flux is to be told to leave the workload alone, and was not told so by somebody else."""
     steward = steward_of(subject.object)
-    return steward if steward is not None and steward.tool.value == "flux" else None
+    return steward is not None and steward.tool is Tool.FLUX and not is_paused(subject.object)
 
 
 def _wanted(subject: Subject) -> int:
@@ -173,7 +173,10 @@ def operations_of(subject: Subject, owner: Owner) -> tuple[tuple[Operation, ...]
     operations = exact(subject.plan.workload)
     inverse = invert(subject.plan.workload.manifest.object, operations)
     first = subject.restored.operations if subject.restored is not None else ()
-    return (*guards(subject.object), *first, *operations, *written(subject.object, inverse, owner)), inverse
+    record = written(subject.object, inverse, owner)
+    # In the very same request: a pause that came before it would be copied to the ReplicaSet that serves now.
+    pause = (Operation(Op.ADD, METADATA / PAUSE_ANNOTATION, PAUSED),) if owner.paused else ()
+    return (*guards(subject.object), *first, *operations, *record, *pause), inverse
 
 
 def guards(document: Object) -> tuple[Operation, ...]:

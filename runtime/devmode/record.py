@@ -47,7 +47,7 @@ class Owner:
     workload: str = ""
     """The ID of the workload; on an autoscaler, of the one that it scales."""
     paused: bool = False
-    """Whether Flux was told to leave the object alone, which is taken back last."""
+    """Whether Flux was told to leave the object alone, by the same patch."""
 
     def to_text(self) -> str:
         """Return what the annotation says."""
@@ -200,10 +200,10 @@ def _applied(document: Json, steps: tuple[Operation, ...]) -> Json:
     return document
 
 
-def cleared(document: Json, *, keep_owner: bool) -> tuple[Operation, ...]:
-    """Return the steps that take the record off an object; with `keep_owner` what is left to do stays named."""
-    gone = (INVERSE_ANNOTATION,) if keep_owner else (INVERSE_ANNOTATION, OWNER_ANNOTATION)
-    return tuple(Operation(Op.REMOVE, METADATA / key) for key in gone if key in annotations_of(document))
+def cleared(document: Json) -> tuple[Operation, ...]:
+    """Return the steps that take the record off an object."""
+    found = annotations_of(document)
+    return tuple(Operation(Op.REMOVE, METADATA / key) for key in (INVERSE_ANNOTATION, OWNER_ANNOTATION) if key in found)
 
 
 @dataclass(frozen=True, slots=True)

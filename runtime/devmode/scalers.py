@@ -91,7 +91,7 @@ async def _release(cluster: Cluster, namespace: str, found: Object, keep: Callab
             raise DriftError(f"the way back of HorizontalPodAutoscaler `{name}` reaches `{wild[0]}`: it is not taken")
         back = restoration(found, inverse)
         try:
-            operations = (*guards(found), *back.operations, *cleared(found, keep_owner=False))
+            operations = (*guards(found), *back.operations, *cleared(found))
             await cluster.patch(SCALER, namespace, name, operations)
         except (GuardError, ConflictError):
             found = {
