@@ -36,6 +36,42 @@ def up(
 
 
 @session.command(cls=Command)
+def down(
+    *,
+    services: Services = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Everything in the namespace that is in dev mode; needs no config.")
+    ] = False,
+    stale: Annotated[bool, typer.Option("--stale", help="Only what no session holds any more.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Also what somebody else has taken.")] = False,
+    file: File = None,
+) -> None:
+    """Restore workloads as they were before dev mode, from any machine, also after a crash.
+
+    Nothing to restore is fine. Exit code 3 when what others changed meanwhile was kept.
+    """
+    from devcfg.runtime.commands.down import Request
+    from devcfg.runtime.commands.down import down as run
+
+    raise typer.Exit(run(Request(file, tuple(services or ()), everything, stale, yes)))
+
+
+@session.command(cls=Command)
+def rbac(
+    *,
+    services: Services = None,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", "-n", metavar="NAME", help="Where neither config nor base names one.")
+    ] = None,
+    file: File = None,
+) -> None:
+    """Print the Role that a developer needs for this config, as YAML; optional rules are marked."""
+    from devcfg.runtime.commands.rbac import rbac as run
+
+    raise typer.Exit(run(file, tuple(services or ()), namespace))
+
+
+@session.command(cls=Command)
 def status(
     *,
     services: Services = None,

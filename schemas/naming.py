@@ -7,6 +7,10 @@ import re
 from devcfg.schemas.patch import Target
 
 PLAN_ANNOTATION = "devcfg.dev/plan"
+INVERSE_ANNOTATION = "devcfg.dev/inverse"
+"""The way back, on a workload that `up` took into dev mode, and on an autoscaler beside it."""
+OWNER_ANNOTATION = "devcfg.dev/owner"
+"""Who took it, when, and what is to be taken back beside the patch."""
 WORKLOAD_LABEL = "devcfg.dev/workload"
 CONTAINER_ANNOTATION = "devcfg.dev/container."
 ROOT = "/devcfg"

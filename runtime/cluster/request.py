@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -83,3 +84,15 @@ class Page:
 def with_query(path: str, query: tuple[tuple[str, str], ...]) -> str:
     """Return a path with its query, in which a plus is no blank."""
     return f"{path}?{urlencode(query, quote_via=quote)}" if query else path
+
+
+def encoded(body: Any) -> bytes:
+    """Return a body as JSON, escaped as Go's encoder does it.
+
+    The server's JSON Patch compares the strings of a `test` byte by byte, as they are escaped in the body and in its
+    own copy of the object: an `&` that is written as it is never equals the one that Go wrote.
+    """
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    for char in "&<>\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return text.encode()

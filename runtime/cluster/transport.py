@@ -20,7 +20,7 @@ from yarl import URL
 from devcfg.runtime.cluster.cluster import Identity
 from devcfg.runtime.cluster.errors import UnreachableError
 from devcfg.runtime.cluster.refusals import Refusal, error_of
-from devcfg.runtime.cluster.request import Page, Request
+from devcfg.runtime.cluster.request import Page, Request, encoded
 
 CONNECT = 10.0
 """Seconds for a connection with its handshakes."""
@@ -160,7 +160,7 @@ class Transport:
         data = None
         if asked.body is not None:
             headers["Content-Type"] = asked.media
-            data = json.dumps(asked.body, ensure_ascii=False, separators=(",", ":")).encode()
+            data = encoded(asked.body)
         answer = await self._pool.request(
             asked.method,
             self._url(asked),

@@ -26,6 +26,8 @@ class Where:
     services: tuple[str, ...]
     known: tuple[str, ...]
     """The config's services; none while it is broken, which must not keep anybody from a session that runs."""
+    namespace: str = ""
+    """The config's; empty where it names none."""
 
 
 def find(file: str | None, services: Sequence[str] = ()) -> Where:
@@ -33,14 +35,15 @@ def find(file: str | None, services: Sequence[str] = ()) -> Where:
     path = find_config(file)
     read_bytes(path)
     try:
-        known = tuple(open_workspace(path, with_local=True).parsed.config.services)
+        config = open_workspace(path, with_local=True).parsed.config
+        known, namespace = tuple(config.services), config.namespace or ""
     except ConfigError:
-        known = ()
+        known, namespace = (), ""
     for name in services:
         if known and name not in known:
             hint = closest(name, known) or f"it has {', '.join(f'`{one}`' for one in known)}"
             raise UsageError(f"the config has no service `{name}`", hint=hint)
-    return Where(os.path.realpath(os.path.dirname(path) or "."), tuple(services), known)
+    return Where(os.path.realpath(os.path.dirname(path) or "."), tuple(services), known, namespace)
 
 
 def find_one(file: str | None, service: str | None) -> tuple[str, str | None]:

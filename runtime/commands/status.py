@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from typing import Any
 
 from devcfg.runtime import console
 from devcfg.runtime.commands.control import Where
+from devcfg.runtime.devmode.rows import STATES
 from devcfg.runtime.session.control import NoSessionError, ask
 
 PAUSE = 1.0
@@ -37,8 +39,39 @@ def _rows(where: Where) -> tuple[list[dict[str, Any]], int]:
             rows = line["json"]["services"] if "json" in line else rows
             code = line.get("end", code)
     except NoSessionError:
-        return [], 0
+        return _from_cluster(where), 0
     return rows, code
+
+
+def _from_cluster(where: Where) -> list[dict[str, Any]]:
+    """Ask the cluster who has what in dev mode; nothing where there is none to ask."""
+    if not _has_kubeconfig():
+        return []
+    import asyncio
+
+    from devcfg.runtime.cluster.errors import UnreachableError
+    from devcfg.runtime.cluster.kube import open_cluster
+    from devcfg.runtime.devmode.rows import rows_of
+    from devcfg.runtime.devmode.stays import stays_in
+
+    async def read() -> list[dict[str, Any]]:
+        cluster = await open_cluster()
+        try:
+            return rows_of(await stays_in(cluster, where.namespace or cluster.identity.namespace))
+        finally:
+            await cluster.close()
+
+    try:
+        rows = asyncio.run(read())
+    except UnreachableError as error:
+        console.say(f"note: {error.message}", console.DIM)
+        return []
+    return [row for row in rows if not where.services or row["name"] in where.services]
+
+
+def _has_kubeconfig() -> bool:
+    """Tell whether there may be a cluster to ask: most projects that are tried out have none."""
+    return bool(os.environ.get("KUBECONFIG")) or os.path.exists(os.path.expanduser("~/.kube/config"))
 
 
 def _json(rows: list[dict[str, Any]]) -> str:
@@ -51,6 +84,8 @@ def _prompt(rows: list[dict[str, Any]]) -> str:
 
 
 def _state(row: dict[str, Any]) -> str:
+    if row["target"] == "cluster" and row["state"] in STATES:
+        return str(row["state"])
     if sum(rule["conflicts"] for rule in row["sync"]):
         return "conflict"
     return str(row["process"]["state"] if row["state"] == "live" else row["state"])

@@ -1,0 +1,131 @@
+"""`devcfg down`: workloads as they were before dev mode, from the cluster alone. Never decides for somebody else."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from devcfg.runtime import console
+from devcfg.runtime.cluster.cluster import Cluster
+from devcfg.runtime.cluster.errors import MissingError
+from devcfg.runtime.cluster.kube import open_cluster
+from devcfg.runtime.devmode.errors import HeldError
+from devcfg.runtime.devmode.lease import this_holder
+from devcfg.runtime.devmode.leave import Report, leave_one
+from devcfg.runtime.devmode.live import Wish, find_live
+from devcfg.runtime.devmode.stays import Stay, stay_of, stays_in, with_lease
+from devcfg.runtime.devmode.steps import Move, Step
+from devcfg.runtime.session import consent
+from devcfg.runtime.workspace import open_workspace
+from devcfg.schemas.errors import UsageError
+
+DECIDE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks for."""
+
+    file: str | None
+    services: tuple[str, ...]
+    everything: bool
+    stale: bool
+    yes: bool
+
+
+def down(request: Request) -> int:
+    """Restore, say what was done, and return the exit code: 3 where what others changed was kept."""
+    if request.everything and request.services:
+        raise UsageError("`--all` is everything in the namespace: name no services beside it")
+    return asyncio.run(_down(request))
+
+
+async def _down(request: Request) -> int:
+    cluster = await open_cluster()
+    try:
+        stays = await _stays(cluster, request)
+        if request.stale:
+            for one in (one for one in stays if one.alive):
+                console.say(f"{one.label}: {one.holder} is at it: left alone", console.DIM)
+            stays = [one for one in stays if not one.alive]
+        for one in stays:
+            _check_holder(one, yes=request.yes)
+
+        async def agree(label: str, sentences: tuple[str, ...]) -> bool:
+            console.say(f"{label}: the way back does more than dev mode itself ever does:")
+            for sentence in sentences:
+                console.say(f"  {sentence}")
+            return request.yes or _ask("take it? [y/N] ")
+
+        reports = [await leave_one(cluster, one, _tell, agree) for one in stays]
+    finally:
+        await cluster.close()
+    return _say(reports)
+
+
+async def _stays(cluster: Cluster, request: Request) -> list[Stay]:
+    """Return what is to be restored: the config's workloads, or all that are found in the namespace."""
+    if not request.everything:
+        try:
+            found = await find_live(cluster, Wish(request.file, request.services))
+        except MissingError as error:
+            console.say(f"note: {error.message}", console.DIM)
+        else:
+            return [await with_lease(cluster, stay_of(resource, document)) for resource, document in found]
+    return list(await stays_in(cluster, _namespace(cluster, request)))
+
+
+def _namespace(cluster: Cluster, request: Request) -> str:
+    try:
+        config = open_workspace(request.file, with_local=True).parsed.config
+    except UsageError:
+        if request.file is not None or not request.everything:
+            raise
+        return cluster.identity.namespace
+    return config.namespace or cluster.identity.namespace
+
+
+def _check_holder(stay: Stay, *, yes: bool) -> None:
+    """Show that somebody else has a workload, and ask. Raises `HeldError` where it is not to be touched."""
+    owner, mine = stay.owner, this_holder()
+    if stay.by_files or stay.holder in ("", mine):
+        return
+    since = (owner.since if owner is not None else "") or (stay.held.since if stay.held is not None else "")
+    how = "is developing it right now" if stay.alive else "took it and is gone"
+    console.say(f"{stay.label}: {stay.holder} {how} (since {since[:19]}; services {', '.join(stay.services) or '-'})")
+    if not (yes or _ask("restore it all the same? [y/N] ")):
+        hint = "ask them, or `devcfg down --yes`" if stay.alive else "`devcfg down --yes` restores it"
+        raise HeldError(f"{stay.label} is {stay.holder}'s; nothing was changed", hint=hint)
+
+
+def _ask(question: str) -> bool:
+    if not consent.can_ask():
+        return False
+    console.raw(question)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _tell(step: Step) -> None:
+    if step.move is Move.WAITING:
+        console.say(f"{step.workload}: waiting {step.words}", console.DIM)
+
+
+def _say(reports: Iterable[Report]) -> int:
+    code, done = 0, False
+    for one in reports:
+        if one.restored or one.removed:
+            done = True
+            words = "restored" if one.restored else "it was restored; what was left of dev mode is gone"
+            console.say(f"{one.workload}: {words}")
+        if one.kept:
+            code = DECIDE
+            console.say(f"{one.workload}: somebody else changed these meanwhile, so they stay as they are:")
+            for path in one.kept:
+                console.say(f"  {path}")
+        for sentence in one.left:
+            console.say(f"note: {sentence}", console.DIM)
+    if not done:
+        console.say("nothing is in dev mode here that could be restored")
+    return code

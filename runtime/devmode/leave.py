@@ -1,0 +1,221 @@
+"""The way back: a workload as it was, from what the cluster itself says. Never needs the session that took it.
+
+The order makes each step safe to be the last one: autoscalers, then the workload's one patch, then pods and
+ReplicaSets of dev mode, then what it added and the lease. A `down` that finds half of it goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from devcfg.runtime.cluster.cluster import Cluster, Object
+from devcfg.runtime.cluster.errors import (
+    ConflictError,
+    ForbiddenError,
+    GuardError,
+    MissingError,
+    RejectedError,
+    UnreachableError,
+)
+from devcfg.runtime.devmode.additions import owner_reference, remove_all
+from devcfg.runtime.devmode.errors import DevModeError, DriftError
+from devcfg.runtime.devmode.gitops import PAUSE_ANNOTATION, is_paused
+from devcfg.runtime.devmode.kinds import BY_HAND, ORDERED
+from devcfg.runtime.devmode.lease import LEASE, Session, lease_of, stealing, this_session
+from devcfg.runtime.devmode.pods import POD, REPLICA_SET, is_dev, is_ready, pods_of, replica_sets
+from devcfg.runtime.devmode.prepare import guards
+from devcfg.runtime.devmode.record import (
+    METADATA,
+    REPLICAS,
+    cleared,
+    inverse_of,
+    is_taken,
+    owner_of,
+    plan_of,
+    reach,
+    restoration,
+    template_of,
+)
+from devcfg.runtime.devmode.scalers import release_all, scalers_of
+from devcfg.runtime.devmode.stays import Stay
+from devcfg.runtime.devmode.steps import Move, Step, Tell
+from devcfg.schemas.patch import Op, Operation
+
+ATTEMPTS = 10
+PATIENCE = 180.0
+"""Seconds that dev pods are given to be replaced, before `down` leaves their ReplicaSet to a later one."""
+LOOK = 0.3
+
+Agree = Callable[[str, tuple[str, ...]], Awaitable[bool]]
+"""Shows what a way back does beyond dev mode (workload, sentences) and asks whether it shall."""
+
+
+async def refuse(_: str, __: tuple[str, ...]) -> bool:
+    """Agree to nothing: what goes beyond dev mode is not done where nobody is asked."""
+    return False
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of one workload."""
+
+    workload: str
+    restored: bool = False
+    """Whether its spec was put back now."""
+    kept: list[str] = field(default_factory=list)
+    """Fields that somebody else changed since: they stay."""
+    removed: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    """What could not be done, in sentences."""
+
+
+async def leave_one(
+    cluster: Cluster, stay: Stay, tell: Tell, agree: Agree = refuse, *, session: Session | None = None
+) -> Report:
+    """Take one workload out of dev mode. Raises what stands in the way; it can be called again after anything.
+
+    `session` is the one that holds the lease; without it the lease is taken first, so that a session that still has
+    it stops, and does not take this for a revert.
+    """
+    report = Report(stay.label)
+    if session is None:
+        await _seize(cluster, stay)
+    scalers = await scalers_of(cluster, stay.namespace, stay.resource.kind, stay.name)
+    await release_all(
+        cluster, stay.namespace, stay.id, scalers, lambda name, path: report.kept.append(f"autoscaler {name}: {path}")
+    )
+    document, claims = await _restore(cluster, stay, report, tell, agree, scaled=bool(scalers))
+    if document is not None and plan_of(document) is not None and not report.restored:
+        report.left.append(f"{stay.label} is in dev mode by files: apply its base to leave")
+        return report
+    if document is not None:
+        await _finish_pods(cluster, stay, document, report, tell)
+    uid = document["metadata"]["uid"] if document is not None else stay.uid
+    report.removed += await remove_all(cluster, stay.namespace, stay.id, uid, claims)
+    await _drop_lease(cluster, stay)
+    return report
+
+
+async def _restore(
+    cluster: Cluster, stay: Stay, report: Report, tell: Tell, agree: Agree, *, scaled: bool
+) -> tuple[Object | None, tuple[str, ...]]:
+    """Put the spec back. Return the object as it is then, None where it is gone, and the claims it mounted."""
+    asked = False
+    claims: tuple[str, ...] = ()
+    for _ in range(ATTEMPTS):
+        try:
+            found = await cluster.get(stay.resource, stay.namespace, stay.name)
+        except MissingError:
+            return None, claims
+        claims = claims or _claims(found)
+        if not is_taken(found):
+            return found, claims
+        inverse = inverse_of(found)
+        beyond = reach(found, inverse)
+        if beyond.wild:
+            raise DriftError(
+                f"the way back of {stay.label} reaches `{beyond.wild[0]}`, which devcfg never writes: it is not taken",
+                hint="somebody wrote it by hand; apply the workload's manifest again",
+            )
+        if beyond.strange and stay.trusted != inverse and not asked:
+            if not await agree(stay.label, beyond.strange):
+                raise DriftError(
+                    f"the way back of {stay.label} {'; '.join(beyond.strange[:4])}",
+                    hint="where these are `patches` of your dev config, `devcfg down --yes` takes it",
+                )
+            asked = True
+        back = restoration(found, inverse, (REPLICAS,) if scaled else ())
+        owner = owner_of(found)
+        paused = owner is not None and owner.paused and is_paused(found)
+        pause = (Operation(Op.REMOVE, METADATA / PAUSE_ANNOTATION),) if paused else ()
+        operations = (*guards(found), *back.operations, *cleared(found), *pause)
+        try:
+            after = await cluster.patch(stay.resource, stay.namespace, stay.name, operations)
+        except (GuardError, ConflictError):
+            continue
+        except UnreachableError:
+            await asyncio.sleep(LOOK)
+            continue  # whether it was done shows when it is read again
+        except RejectedError as error:
+            raise DevModeError(
+                f"{stay.label} cannot go back as it was: {error.message}", hint="apply its manifest again, then `down`"
+            ) from None
+        report.restored = True
+        report.kept += [str(path) for path in back.kept]
+        tell(Step(Move.RESTORED, stay.label, "as it was before"))
+        if back.kept:
+            tell(Step(Move.KEPT, stay.label, "somebody else changed these since", tuple(map(str, back.kept))))
+        return after, claims
+    raise DevModeError(f"{stay.label} changes all the time", hint="try `devcfg down` again")
+
+
+def _claims(document: Object) -> tuple[str, ...]:
+    pod: Object = document
+    for token in (*template_of(document), "spec"):
+        pod = pod.get(token) or {}
+    named = ((one.get("persistentVolumeClaim") or {}).get("claimName") for one in pod.get("volumes") or [])
+    return tuple(name for name in named if isinstance(name, str) and name.startswith("devcfg-"))
+
+
+async def _finish_pods(cluster: Cluster, stay: Stay, document: Object, report: Report, tell: Tell) -> None:
+    """See to it that no dev pod stays, and no revision leads back to one."""
+    kind = stay.resource.kind
+    if kind in BY_HAND or kind == ORDERED:
+        for pod in await pods_of(cluster, document):
+            if is_dev(pod) and (kind in BY_HAND or not is_ready(pod)):
+                await _delete_pod(cluster, pod, report)
+    if kind != "Deployment":
+        return
+    deadline = time.monotonic() + PATIENCE
+    said = False
+    while sets := [one for one in await replica_sets(cluster, document) if is_dev(one)]:
+        for one in sets:
+            meta, status = one["metadata"], one.get("status") or {}
+            if (one.get("spec") or {}).get("replicas") or status.get("replicas"):
+                continue
+            try:
+                await cluster.delete(REPLICA_SET, stay.namespace, meta["name"], uid=meta["uid"])
+                report.removed.append(f"replicaset/{meta['name']}")
+            except ForbiddenError:
+                report.left.append(f"replicaset/{meta['name']} stays: you may not delete it; it has no pods")
+                return
+            except (MissingError, ConflictError):
+                continue
+        if time.monotonic() > deadline:
+            report.left.append(f"{stay.label} still has dev pods: `devcfg down` later takes their revision away")
+            return
+        if not said:
+            tell(Step(Move.WAITING, stay.label, "for its own pods to take over"))
+            said = True
+        await asyncio.sleep(LOOK)
+
+
+async def _delete_pod(cluster: Cluster, pod: Object, report: Report) -> None:
+    meta = pod["metadata"]
+    try:
+        await cluster.delete(POD, meta["namespace"], meta["name"], uid=meta["uid"])
+    except ForbiddenError:
+        report.left.append(f"pod/{meta['name']} stays: you may not delete it, and its controller does not replace it")
+    except (MissingError, ConflictError):
+        pass
+
+
+async def _seize(cluster: Cluster, stay: Stay) -> None:
+    if stay.object is None or stay.by_files or not (stay.marked or stay.held):
+        return
+    owner = owner_reference({**stay.object, "apiVersion": stay.resource.api_version, "kind": stay.resource.kind})
+    lease = lease_of(cluster, this_session(), namespace=stay.namespace, workload=stay.id, owner=owner)
+    with contextlib.suppress(ForbiddenError):
+        await stealing(lease).acquire(lambda _: None)
+
+
+async def _drop_lease(cluster: Cluster, stay: Stay) -> None:
+    try:
+        found = await cluster.get(LEASE, stay.namespace, f"devcfg-{stay.id}")
+        await cluster.delete(LEASE, stay.namespace, found["metadata"]["name"], uid=found["metadata"]["uid"])
+    except (MissingError, ConflictError, ForbiddenError):
+        pass

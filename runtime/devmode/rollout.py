@@ -1,0 +1,96 @@
+"""Waits until the dev pods of a workload are ready, and says why they are not. Never changes the workload."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from devcfg.runtime.cluster.cluster import Cluster, Object
+from devcfg.runtime.cluster.errors import UnreachableError
+from devcfg.runtime.devmode.errors import DevModeError
+from devcfg.runtime.devmode.live import Subject
+from devcfg.runtime.devmode.pods import Trouble, is_dev, is_ready, pods_of, trouble_of
+from devcfg.runtime.devmode.steps import Move, Step, Tell
+
+LOOK = 0.25
+"""Seconds between two looks while it is quick."""
+LATER = 1.0
+"""Seconds between two looks after the first ten."""
+PATIENCE = 30.0
+"""Seconds that trouble which may pass is given before somebody is asked."""
+
+GiveUp = Callable[[Trouble], Awaitable[bool]]
+"""Asks whether to go back rather than to wait on; called again for each new trouble."""
+
+
+async def give_up(trouble: Trouble) -> bool:
+    """Go back: what nobody can be asked about ends what cannot work."""
+    return trouble is not None
+
+
+async def wait_ready(cluster: Cluster, subject: Subject, tell: Tell, ask: GiveUp) -> None:
+    """Return when as many dev pods are ready as are wanted. Raises `DevModeError` where `ask` gives up."""
+    began = time.monotonic()
+    said: str | None = None
+    asked: set[str] = set()
+    while True:
+        try:
+            ready, trouble, words = await _look(cluster, subject)
+        except UnreachableError as error:
+            ready, trouble, words = False, None, error.message
+        if ready:
+            return
+        words = trouble.words if trouble is not None else words
+        if words != said:
+            tell(Step(Move.WAITING, subject.target.label, words))
+            said = words
+        spent = time.monotonic() - began
+        if trouble is not None and _kind(trouble) not in asked and (trouble.lasting or spent > PATIENCE):
+            asked.add(_kind(trouble))
+            if await ask(trouble):
+                raise DevModeError(
+                    f"{subject.target.label}: {trouble.words}", hint="`devcfg status` says how it is now"
+                )
+        await asyncio.sleep(LOOK if spent < 10 else LATER)
+
+
+async def _look(cluster: Cluster, subject: Subject) -> tuple[bool, Trouble | None, str]:
+    document = await cluster.get(subject.resource, subject.namespace, subject.target.name)
+    pods = [one for one in await pods_of(cluster, document) if is_dev(one, subject.digest)]
+    wanted = _wanted(document)
+    ready = sum(map(is_ready, pods))
+    if ready >= wanted:
+        return True, None, ""
+    trouble = await trouble_of(cluster, document, [one for one in pods if not is_ready(one)])
+    return False, trouble, _words(pods, ready, wanted)
+
+
+def _wanted(document: Object) -> int:
+    """Return how many dev pods are to be ready: all replicas, or one where every node has its own."""
+    replicas = (document.get("spec") or {}).get("replicas")
+    return replicas if isinstance(replicas, int) and replicas > 0 else 1
+
+
+def _words(pods: list[Object], ready: int, wanted: int) -> str:
+    if not pods:
+        return "for its controller to make a dev pod"
+    if wanted > 1:
+        return f"for dev pods: {ready} of {wanted} ready"
+    status = pods[0].get("status") or {}
+    for key, kind in (("initContainerStatuses", "init container"), ("containerStatuses", "container")):
+        for one in status.get(key) or []:
+            waiting = (one.get("state") or {}).get("waiting") or {}
+            running = "running" in (one.get("state") or {})
+            if kind == "init container" and running:
+                return f"for {kind} `{one.get('name')}`"
+            if waiting and waiting.get("reason") not in ("PodInitializing", None):
+                return f"for {kind} `{one.get('name')}` ({waiting['reason']})"
+            if kind == "container" and running and not one.get("ready"):
+                return f"for container `{one.get('name')}` to be ready"
+    return f"for pod `{pods[0]['metadata']['name']}` to start"
+
+
+def _kind(trouble: Trouble) -> str:
+    """Return what makes trouble the same trouble: its first words, since a back-off goes on counting."""
+    return trouble.words[:60]
