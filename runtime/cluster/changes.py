@@ -1,4 +1,4 @@
-"""Following what an API server streams: the changes of a watch, opened again where it was, and logs."""
+"""Following what an API server streams: a watch, opened again where it was, and a log. Nothing is judged here."""
 
 from __future__ import annotations
 

@@ -46,6 +46,7 @@ class Channels:
         queue = self._waiting.setdefault(channel, bytearray())
         queue += data
         async with self._sending:
+            await asyncio.sleep(0)  # whoever wants to send now does so in the same message
             while queue:
                 piece = bytes(queue[: LARGEST - 1])
                 del queue[: LARGEST - 1]

@@ -139,10 +139,10 @@ class Cluster(Protocol):
     async def execute(
         self, namespace: str, pod: str, container: str, argv: Sequence[str], *, stdin: bool, terminal: bool = False
     ) -> Exec:
-        """Start a command in a container."""
+        """Start a command in a container. A Role needs `get` of `pods/exec`, and newer servers want `create` too."""
 
     async def dial(self, namespace: str, pod: str, port: int) -> Pair:
-        """Connect to a port of a pod. Raises `OSError` while nothing listens there."""
+        """Connect to a port of a pod. Raises `OSError` while nothing listens there. For a Role as `execute`."""
 
     def log(
         self,

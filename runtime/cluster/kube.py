@@ -36,6 +36,7 @@ async def open_cluster(context: str | None = None) -> Cluster:
 def _log_in(context: str | None) -> Login:
     from kubernetes import config
     from kubernetes.client import Configuration
+    from yaml import YAMLError
 
     files = os.environ.get("KUBECONFIG") or HOME
     settings = Configuration()
@@ -47,9 +48,10 @@ def _log_in(context: str | None) -> Login:
         contexts, current = _contexts(files)
         chosen = _choose(contexts, context, current, files)
         config.load_kube_config(files, context=chosen["name"], client_configuration=settings)
-    except (config.ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (config.ConfigException, YAMLError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        said = " ".join(str(error).split()) or type(error).__name__
         raise UnreachableError(
-            f"the kubeconfig `{files}` cannot be used: {error}", hint="`kubectl config view` shows how kubectl reads it"
+            f"the kubeconfig `{files}` cannot be used: {said}", hint="`kubectl config view` shows how kubectl reads it"
         ) from error
     finally:
         logging.getLogger().removeHandler(words)

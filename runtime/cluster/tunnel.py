@@ -190,10 +190,11 @@ class Tunnel(asyncio.Transport):
         self._buffer.clear()
         if self._lingering is not None:
             self._lingering.cancel()
-        self._protocol.connection_lost(error)
-        self._ending = asyncio.create_task(self._end())
+        self._ending = asyncio.create_task(self._end(error))
 
-    async def _end(self) -> None:
+    async def _end(self, error: OSError | None) -> None:
+        # Behind what was written, and before the reader is cancelled: aiohttp would then not wait for the other side.
+        await self._channels.close()
         for task in self._tasks:
             task.cancel()
-        await self._channels.close()
+        self._protocol.connection_lost(error)

@@ -1,6 +1,7 @@
 """What a cluster's controllers make of what is kept: pods of workloads, rollouts, garbage. One small step at a time."""
 
 import copy
+import re
 
 from cluster.fields import digest
 from cluster.selectors import matches
@@ -81,8 +82,11 @@ def _make_pod(world, owner, template, name="", labels=None, node=""):
             world.kind("Pod"), owner["metadata"]["namespace"], {"metadata": meta, "spec": spec}, manager=MANAGER
         )
     except (RejectedError, ConflictError) as error:
-        say(world, owner, "Warning", "FailedCreate", f"Error creating: {error.message}")
-        return error.message
+        # Without the drawn end of the name: tries that fail alike are one event, as they would be one with a count.
+        drawn = re.escape(f"{owner['metadata']['name']}-") + "[0-9a-f]{5}"
+        message = re.sub(drawn, f"{owner['metadata']['name']}-", error.message)
+        say(world, owner, "Warning", "FailedCreate", f"Error creating: {message}")
+        return message
     say(world, owner, "Normal", "SuccessfulCreate", f"Created pod: {made['metadata']['name']}")
     return ""
 

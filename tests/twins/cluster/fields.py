@@ -14,7 +14,6 @@ def managed(entries, old, new, manager, resource, subresource):
         {key: value for key, value in old.items() if key not in ("apiVersion", "kind")},
         {key: value for key, value in new.items() if key not in ("apiVersion", "kind")},
     )
-    changed.get("f:metadata", {}).pop("f:managedFields", None)
     mine = {"manager": manager, "operation": "Update", "apiVersion": resource.api_version, "fieldsType": "FieldsV1"}
     mine["time"] = "2026-01-01T00:00:00Z"
     if subresource:
@@ -38,8 +37,11 @@ def _fields(old, new):
         if old.get(key) == value or key in VOLATILE:
             continue
         inner = old.get(key)
-        nested = isinstance(value, dict) and value
-        found[f"f:{key}"] = _fields(inner if isinstance(inner, dict) else {}, value) if nested else {}
+        if isinstance(value, dict) and value:
+            below = _fields(inner if isinstance(inner, dict) else {}, value)
+            found |= {f"f:{key}": below} if below else {}
+        else:
+            found[f"f:{key}"] = {}
     return found
 
 

@@ -29,7 +29,7 @@ class Process:
 
     async def write(self, data):
         """Send to its standard input."""
-        if self._closed or self._process.stdin is None:
+        if self._closed or self._process.stdin is None or self._process.stdin.is_closing():
             raise BrokenPipeError("the connection is closed")
         self._process.stdin.write(data)
         await self._process.stdin.drain()
@@ -47,7 +47,7 @@ class Process:
         if self._closed:
             return
         self._closed = True
-        if self._process.stdin is not None:
+        if self._process.stdin is not None and not self._process.stdin.is_closing():
             self._process.stdin.transport.abort()
         try:
             async with asyncio.timeout(2):

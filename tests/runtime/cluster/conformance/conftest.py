@@ -188,3 +188,11 @@ def boxed(request):
     for made in _stages(request.param):
         made.start_box()
         yield made
+
+
+@pytest.fixture(scope="module")
+def kube():
+    """The real cluster with a pod that runs, for all tests of a module."""
+    for made in _stages(Kube):
+        made.start_box()
+        yield made
