@@ -9,6 +9,7 @@ from devcfg.compiler.binder import bind
 from devcfg.compiler.checks import check_binding, check_images, check_service
 from devcfg.compiler.findings import Findings
 from devcfg.compiler.parser import Parsed
+from devcfg.compiler.sharing import check_sharing
 from devcfg.schemas.config import DevConfig
 from devcfg.schemas.diagnostic import Diagnostic, Note, Severity
 from devcfg.schemas.errors import ConfigError, UsageError
@@ -43,6 +44,7 @@ def analyse(parsed: Parsed, manifests: tuple[Manifest, ...], services: tuple[str
     _check_replicas(config, groups, findings)
     for group in groups:
         _check_scale_down(config, group, findings)
+        check_sharing(config, group, findings)
     if findings.failed:
         raise ConfigError(findings.diagnostics)
     return Analysis(config, groups, beside, findings)
@@ -59,7 +61,7 @@ def check_plan(
     if any(parsed.config.services[name].patches for name in names):
         from devcfg.compiler.pipeline import compile_plan
 
-        return compile_plan(parsed, manifests, supervisor="", services=services).diagnostics
+        return compile_plan(parsed, manifests, shipped={}, services=services).diagnostics
     return analyse(parsed, manifests, services).findings.diagnostics
 
 

@@ -8,6 +8,7 @@ from devcfg.schemas.blocks import Resources, SyncRule
 from devcfg.schemas.config import Images, Service
 from devcfg.schemas.diagnostic import Note, Severity
 from devcfg.schemas.naming import (
+    AGENT_CONTAINER,
     PLAN_ANNOTATION,
     ROOT,
     SEED_CONTAINER,
@@ -153,8 +154,8 @@ def _check_names(binding: Binding, pod: Json, at: Place, note: tuple[Note, ...],
     """`kubectl apply` merges what has one name, without a word: a second volume of that name would be lost."""
     ours = {
         "volumes": ("volume", (SHARED_VOLUME, SOURCE_VOLUME), f"{SHARED_VOLUME}-{binding.service}-"),
-        "initContainers": ("init container", (TOOLS_CONTAINER,), SEED_CONTAINER),
-        "containers": ("container", (TOOLS_CONTAINER,), SEED_CONTAINER),
+        "initContainers": ("init container", (TOOLS_CONTAINER, AGENT_CONTAINER), SEED_CONTAINER),
+        "containers": ("container", (TOOLS_CONTAINER, AGENT_CONTAINER), SEED_CONTAINER),
     }
     taken = [
         f"{word} `{name}`"

@@ -18,6 +18,8 @@ class Kind:
     rolling: bool = False
     fixed: bool = False
     """Whether the API server refuses changes of the pod template of an object that exists."""
+    completes: bool = False
+    """Whether its pods may complete: those of all others are started again for ever."""
 
 
 _TEMPLATE = Pointer(("spec", "template"))
@@ -27,9 +29,9 @@ KINDS = (
     Kind("apps", "StatefulSet", _TEMPLATE, scaled=True),
     Kind("apps", "DaemonSet", _TEMPLATE),
     Kind("apps", "ReplicaSet", _TEMPLATE, scaled=True),
-    Kind("batch", "Job", _TEMPLATE, fixed=True),
-    Kind("batch", "CronJob", Pointer(("spec", "jobTemplate", "spec", "template"))),
-    Kind("", "Pod", Pointer(), fixed=True),
+    Kind("batch", "Job", _TEMPLATE, fixed=True, completes=True),
+    Kind("batch", "CronJob", Pointer(("spec", "jobTemplate", "spec", "template")), completes=True),
+    Kind("", "Pod", Pointer(), fixed=True, completes=True),
     Kind("argoproj.io", "Rollout", _TEMPLATE, scaled=True),
     Kind("apps.kruise.io", "CloneSet", _TEMPLATE, scaled=True),
     Kind("apps.kruise.io", "StatefulSet", _TEMPLATE, scaled=True),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from devcfg.compiler.analysis import analyse
 from devcfg.compiler.autoscalers import Beside, is_scalable
 from devcfg.compiler.binder import kind_of
 from devcfg.compiler.canonical import config_digest, plan_digest
 from devcfg.compiler.findings import Findings
+from devcfg.compiler.lowering.agent import config_map
 from devcfg.compiler.lowering.command import lower_command
 from devcfg.compiler.lowering.environment import lower_environment
 from devcfg.compiler.lowering.fragment import Bound, Fragment
 from devcfg.compiler.lowering.image import lower_image
 from devcfg.compiler.lowering.patches import lower_patches
 from devcfg.compiler.lowering.pod import (
-    config_map,
     lower_annotations,
     lower_autoscaler,
     lower_bystander,
@@ -35,7 +37,7 @@ from devcfg.schemas.diagnostic import Note, Severity
 from devcfg.schemas.errors import ConfigError, DevcfgError
 from devcfg.schemas.manifest import Manifest
 from devcfg.schemas.naming import run_directory, workload_id
-from devcfg.schemas.patch import Json, Operation, Patch, apply_patch
+from devcfg.schemas.patch import Json, Operation, Patch, apply_patch, lookup
 from devcfg.schemas.plan import Binding, ObjectPatch, Plan, SessionSpec, WorkloadPlan
 
 LOWERINGS = (lower_image, lower_command, lower_environment, lower_resources, lower_probes, lower_user, lower_volumes)
@@ -43,17 +45,16 @@ LOWERINGS = (lower_image, lower_command, lower_environment, lower_resources, low
 
 
 def compile_plan(
-    parsed: Parsed, manifests: tuple[Manifest, ...], *, supervisor: str, services: tuple[str, ...] = ()
+    parsed: Parsed, manifests: tuple[Manifest, ...], *, shipped: Mapping[str, str], services: tuple[str, ...] = ()
 ) -> Plan:
     """Compile the selected services (all, when none is named) against a base.
 
+    `shipped` is what the pod runs of ours, supervisor and agent, by file name.
     Raises `ConfigError` with every diagnostic, and `UsageError` for a service that the config does not have.
     """
     found = analyse(parsed, manifests, services)
     config, findings = found.config, found.findings
-    workloads = [
-        _compile_workload(config, group, manifests, found.beside, supervisor, findings) for group in found.groups
-    ]
+    workloads = [_compile_workload(config, group, manifests, found.beside, shipped, findings) for group in found.groups]
     if findings.failed:
         raise ConfigError(findings.diagnostics)
     return Plan(
@@ -71,7 +72,7 @@ def _compile_workload(
     group: tuple[Binding, ...],
     base: tuple[Manifest, ...],
     beside: Beside,
-    supervisor: str,
+    shipped: Mapping[str, str],
     findings: Findings,
 ) -> WorkloadPlan:
     first = group[0]
@@ -108,7 +109,7 @@ def _compile_workload(
             for one in beside.bystanders(first)
         ),
         scaled=is_scalable(first),
-        additions=(config_map(bounds[0], supervisor), *shared.claims),
+        additions=(config_map(bounds[0], shipped), *shared.claims),
         digest=digest,
         removes=tuple(removed(manifest.object, after)),
         security=security,
@@ -163,7 +164,9 @@ def _prove(
 ) -> None:
     first = bounds[0].binding
     before, template = first.manifest.object, first.template
-    allowed = declared(template, tuple(one.at for one in bounds), touched(before, user))
+    containers = template / "spec" / "containers"
+    ours = (*(one.at for one in bounds), containers / len(lookup(before, containers)))
+    allowed = declared(template, ours, touched(before, user))
     for path in undeclared(before, after, allowed):
         raise DevcfgError(
             f"{first.target.label}: dev mode would change `{path}`, which nothing declares",

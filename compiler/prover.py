@@ -89,7 +89,7 @@ def touched(document: Json, operations: tuple[Operation, ...]) -> tuple[Pointer,
 
 
 def declared(template: Pointer, containers: tuple[Pointer, ...], user: tuple[Pointer, ...]) -> tuple[Pointer, ...]:
-    """Return the places that dev mode may change: its containers, the pod's own lists, annotations, replicas."""
+    """Return the places that dev mode may change: its containers, the pod's other lists, annotations, replicas."""
     pod = template / "spec"
     return (
         *containers,

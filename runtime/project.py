@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from devcfg.runtime.base import Base, find_base, read_base
@@ -51,7 +52,7 @@ def compile_project(sources: Sources) -> Project:
     try:
         base = find_base(workspace, sources.base)
         manifests = read_base(workspace, base)
-        plan = compile_plan(workspace.parsed, manifests, supervisor=supervisor(), services=sources.services)
+        plan = compile_plan(workspace.parsed, manifests, shipped=shipped(), services=sources.services)
     except ConfigError as error:
         raise ConfigError(together(found, error.diagnostics), hint=error.hint) from None
     diagnostics = together(found, plan.diagnostics)
@@ -60,11 +61,18 @@ def compile_project(sources: Sources) -> Project:
     return Project(sources, workspace, base, plan, diagnostics)
 
 
-def supervisor() -> str:
-    """Return the supervisor's text, as it is shipped."""
-    from pkgutil import get_data
+def shipped() -> dict[str, str]:
+    """Return what the pod runs of ours, by file name: the supervisor, then the agent's modules in their order."""
+    pod = os.path.join(os.path.dirname(os.path.realpath(__file__)), "pod")
+    agent = os.path.join(pod, "agent")
+    paths = [os.path.join(pod, "supervisor.sh")]
+    paths += [os.path.join(agent, name) for name in sorted(os.listdir(agent)) if name.endswith(".py")]
+    return {os.path.basename(path): _text(path) for path in paths}
 
-    return (get_data("devcfg.runtime", "pod/supervisor.sh") or b"").decode()
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8", newline="") as file:
+        return file.read()
 
 
 def together(*groups: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:

@@ -271,8 +271,8 @@ _RULES = {
     ),
     "duplicate-target": Code(
         "one directory twice",
-        "Two rules of a service name the same directory of the container. One volume can be mounted there: make them "
-        "one rule.",
+        "Two rules name the same directory of one container, or of one pod, whose agent has the targets of all its "
+        "services. One volume can be mounted there: make them one rule, or choose another directory.",
     ),
     "fixed-kind": Code(
         "a kind that cannot be changed in place",
@@ -289,6 +289,11 @@ _RULES = {
         "KEDA would scale the workload away from the one pod of dev mode, and has no setting that a patch could hold. "
         "Pause it in the base with the annotation that the hint names.",
     ),
+    "mixed-users": Code(
+        "services of one pod that run as different users",
+        "The services of a workload share one agent, which runs as the user of the first of them. What it writes for "
+        "the others belongs to that user, and their processes may not be able to change it. Give them one `user`.",
+    ),
     "mount-conflict": Code(
         "a mount over a mount of the base",
         "The base mounts a volume where dev mode wants one, and one of them would hide the other. Choose another "
@@ -301,8 +306,8 @@ _RULES = {
     ),
     "nested-target": Code(
         "a sync target inside another",
-        "Two sync targets of a service lie one inside the other, so that a change below both would travel twice. Sync "
-        "them with one rule, or side by side.",
+        "Two sync targets of a service, or of services of one pod, lie one inside the other, so that a change below "
+        "both would travel twice. Sync them with one rule, or side by side.",
     ),
     "not-applicable": Code(
         "a field that this workload cannot have",

@@ -21,7 +21,7 @@ SUBDOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9](
 ENV_NAME = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*")
 QUANTITY = re.compile(r"[+]?([0-9]+\.?[0-9]*|\.[0-9]+)(([KMGTPE]i)|[numkMGTPE]|[eE][+-]?[0-9]+)?")
 IMAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:/-]*[A-Za-z0-9])?(@sha256:[0-9a-f]{64})?")
-OWNED = ("/devcfg", "/proc", "/sys", "/dev")
+OWNED = ("/devcfg", "/devcfg-source", "/proc", "/sys", "/dev")
 
 
 def fail(code: str, message: str, hint: str = "", *, at: tuple[str | int, ...] = (), key: bool = False) -> NoReturn:

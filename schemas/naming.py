@@ -18,9 +18,12 @@ ROOT = "/devcfg"
 BUSYBOX = f"{ROOT}/bin/busybox"
 SUPERVISOR = f"{ROOT}/bin/supervisor.sh"
 HOME = f"{ROOT}/home"
+AGENT_SOURCE = "/devcfg-source"
+"""Where the ConfigMap is mounted: the supervisor's text lies in it, the agent's package `agent` below it."""
 SHARED_VOLUME = "devcfg"
 SOURCE_VOLUME = "devcfg-source"
 TOOLS_CONTAINER = "devcfg-tools"
+AGENT_CONTAINER = "devcfg-agent"
 SEED_CONTAINER = "devcfg-seed-"
 """What the names of seeding init containers begin with; the service follows."""
 
@@ -67,7 +70,7 @@ def claim_name(workload: str, service: str, path: str) -> str:
 
 
 def config_map_name(workload: str) -> str:
-    """Return the name of the ConfigMap that carries the supervisor."""
+    """Return the name of the ConfigMap that carries supervisor and agent."""
     return f"devcfg-{workload}"
 
 
@@ -79,6 +82,11 @@ def container_annotation(service: str) -> str:
 def run_directory(service: str) -> str:
     """Return the supervisor's state directory of one service."""
     return f"{ROOT}/run/{service}"
+
+
+def agent_directory(service: str) -> str:
+    """Return the directory in which the agent of one service holds its lock."""
+    return f"{ROOT}/agent/{service}"
 
 
 def seed_mark(service: str, path: str) -> str:

@@ -59,6 +59,8 @@ class Fragment:
     inits: tuple[Element, ...] = ()
     pull_secrets: tuple[Element, ...] = ()
     claims: tuple[Json, ...] = ()
+    synced: tuple[Element, ...] = ()
+    """The mounts that the agent has as well, at the same paths."""
 
     def __add__(self, other: Fragment) -> Fragment:
         return Fragment(
@@ -68,4 +70,5 @@ class Fragment:
             self.inits + other.inits,
             self.pull_secrets + other.pull_secrets,
             self.claims + other.claims,
+            self.synced + other.synced,
         )

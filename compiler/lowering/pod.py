@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from devcfg.compiler.kinds import Kind
+from devcfg.compiler.lowering.agent import sidecar
 from devcfg.compiler.lowering.fragment import Bound, Element, Fragment
 from devcfg.compiler.lowering.image import mirrored
 from devcfg.compiler.lowering.security import init_security
 from devcfg.compiler.witness import Witness, append_all
 from devcfg.schemas.naming import (
+    AGENT_SOURCE,
     PLAN_ANNOTATION,
     ROOT,
     SHARED_VOLUME,
     SOURCE_VOLUME,
     TOOLS_CONTAINER,
-    WORKLOAD_LABEL,
     config_map_name,
     container_annotation,
 )
@@ -64,7 +65,7 @@ def lower_annotations(bounds: tuple[Bound, ...], digest: str) -> tuple[Operation
 
 
 def lower_pod(bounds: tuple[Bound, ...], shared: Fragment, kind: Kind | None) -> tuple[Operation, ...]:
-    """Append init containers, volumes and pull secrets to the pod's lists, the tools first."""
+    """Append to the pod's lists: the sidecar, init containers with the tools first, volumes, pull secrets."""
     first = bounds[0]
     source = first.field("command")
     volumes: tuple[Element, ...] = (
@@ -73,7 +74,8 @@ def lower_pod(bounds: tuple[Bound, ...], shared: Fragment, kind: Kind | None) ->
         *shared.volumes,
     )
     inits = ((_tools(first), source), *shared.inits)
-    steps = append_all(first.witness, first.pod / "initContainers", inits)
+    steps = append_all(first.witness, first.pod / "containers", ((sidecar(bounds, shared.synced, kind), source),))
+    steps += append_all(first.witness, first.pod / "initContainers", inits)
     # Where no claim asks for Recreate, a volume that the base gains may be one that does.
     exact = kind is not None and kind.rolling and not shared.claims
     steps += append_all(first.witness, first.pod / "volumes", volumes, exact=exact)
@@ -146,16 +148,6 @@ def lower_bystander(witness: Witness) -> tuple[Operation, ...]:
     return witness.tests()
 
 
-def config_map(bound: Bound, supervisor: str) -> Json:
-    """Return the ConfigMap that carries the supervisor, marked so that Flux substitutes nothing in it."""
-    metadata: Json = {"name": config_map_name(bound.workload)}
-    if bound.binding.manifest.namespace:
-        metadata["namespace"] = bound.binding.manifest.namespace
-    metadata["labels"] = {WORKLOAD_LABEL: bound.workload}
-    metadata["annotations"] = {"kustomize.toolkit.fluxcd.io/substitute": "disabled"}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"supervisor.sh": supervisor}}
-
-
 def _tools(bound: Bound) -> Json:
     return {
         "name": TOOLS_CONTAINER,
@@ -165,6 +157,6 @@ def _tools(bound: Bound) -> Json:
         **init_security(bound),
         "volumeMounts": [
             {"name": SHARED_VOLUME, "mountPath": ROOT},
-            {"name": SOURCE_VOLUME, "mountPath": "/devcfg-source", "readOnly": True},
+            {"name": SOURCE_VOLUME, "mountPath": AGENT_SOURCE, "readOnly": True},
         ],
     }

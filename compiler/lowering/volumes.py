@@ -32,6 +32,7 @@ def lower_volumes(bound: Bound) -> Fragment:
     """Mount one volume a sync target and persisted path, `/devcfg`, and `/tmp` where the root is read-only."""
     service = bound.service
     persisted = {one.path: (at, one) for at, one in enumerate(service.persist)}
+    synced: list[Element] = []
     mounts: list[Element] = [({"name": SHARED_VOLUME, "mountPath": ROOT}, bound.field("command"))]
     volumes: list[Element] = []
     claims: list[Json] = []
@@ -43,6 +44,9 @@ def lower_volumes(bound: Bound) -> Fragment:
     for path, field in paths:
         name = volume_name(bound.name, path)
         mounts.append(({"name": name, "mountPath": path}, field))
+        # What is persisted inside a target is another volume: without it, the agent would see what lies beneath.
+        if any(f"{path}/".startswith(f"{target}/") for target in targets):
+            synced.append(mounts[-1])
         if path in persisted:
             at, wanted = persisted[path]
             claim = claim_name(bound.workload, bound.name, path)
@@ -57,7 +61,9 @@ def lower_volumes(bound: Bound) -> Fragment:
         name = volume_name(bound.name, "/tmp")  # noqa: S108
         mounts.append(({"name": name, "mountPath": "/tmp"}, bound.field("command")))  # noqa: S108
         volumes.append(({"name": name, "emptyDir": {}}, bound.field("command")))
-    return Fragment(mounts=tuple(mounts), volumes=tuple(volumes), inits=_seed(bound), claims=tuple(claims))
+    return Fragment(
+        mounts=tuple(mounts), volumes=tuple(volumes), inits=_seed(bound), claims=tuple(claims), synced=tuple(synced)
+    )
 
 
 def _seed(bound: Bound) -> tuple[Element, ...]:

@@ -252,7 +252,7 @@ _ABOUT = {
     "patch": "not an operation: those are the lines that begin with `- `",
     "guard": "the guard: kustomize fails here, with the workload's name, when workload or container is gone",
     "kustomization": "lists the parts of the component; an overlay may list only some of them",
-    "configmap": "the supervisor, which owns the dev process in the pod",
+    "configmap": "runs in the pod: the supervisor, which owns the dev process, and the agent, the far side of sync",
     "claim": "a claim for a path of `persist`",
 }
 

@@ -61,6 +61,14 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Users:
+    """The uid of the dev process, None where its supervisor does not say, and of the agent, whose files are its own."""
+
+    process: int | None
+    agent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Probed:
     """What a probe found: success, failure, or unsupported."""
 
@@ -178,6 +186,12 @@ class Agent:
     async def state(self, name: str) -> State:
         """Return the state of the supervisor in a directory."""
         return state_of(await self._ask("process", name=name, action="state"))
+
+    async def users(self, name: str) -> Users:
+        """Return as whom the supervisor in a directory and the agent run."""
+        ok = await self._ask("process", name=name, action="users")
+        process = ok.get("process")
+        return Users(None if process is None else _member(ok, "process", int), _member(ok, "agent", int))
 
     async def start(self, name: str, mode: Mode) -> State:
         """Make sure that a mode runs; return when it does, or when it turned out that it cannot."""

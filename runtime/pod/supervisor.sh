@@ -16,8 +16,9 @@
 # In DIR:
 #   state     one line, replaced by rename: GENERATION STATE [DETAIL]. GENERATION counts the starts, and goes on
 #             counting when the container restarts. STATE [DETAIL] is one of: waiting | building |
-#             running MODE PID | exited CODE | build-failed CODE (an old process goes on) | stopped
+#             running MODE PID | exited CODE | build-failed CODE (an old process goes on) | stopped [quit]
 #   desired   run, debug or stop: what a restarted container goes back to without being told
+#   uid       who this is: the agent beside it compares, for files belong to whoever wrote them
 #   pid       the dev process, which is also its process group; absent while there is none
 #   cmd.run, cmd.debug, cmd.build   sh scripts that set the words to run, read anew at each start
 #   ctl       the FIFO; go, go.build, .pid.*: between the shells below
@@ -134,6 +135,7 @@ my_grace=$(bb awk "BEGIN { printf \"%d\", $my_grace * 100 }") # from here on in 
 for my_file in ctl go go.build; do
   [ -p "$my_dir/$my_file" ] || bb mkfifo -m 0666 "$my_dir/$my_file" || fail 64 "cannot create $my_dir/$my_file"
 done
+put uid "$(bb id -u)"
 exec 3<>"$my_dir/ctl" 4<>"$my_dir/go" 5<>"$my_dir/go.build" # held open from here, so that no line is lost
 trap 'echo quit >&3' TERM INT HUP
 my_environment=$(bb tr '\000\n' '\n\001' </proc/self/environ | bb grep -v '^[A-Za-z_][A-Za-z0-9_]*=' |
@@ -273,8 +275,8 @@ act() { # until there is nothing to do but to listen
       end_build
       end_process
       bb rm -f "$my_dir/pid"
+      [ "$my_asked" != quit ] || { state stopped quit; exit 0; }
       state stopped
-      [ "$my_asked" != quit ] || exit 0
       my_asked='' && desire stop
       log "stopped; to start it: $my_hint"
       ;;

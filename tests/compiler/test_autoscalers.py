@@ -33,7 +33,7 @@ def plan(workload):
     def compiled(*manifests, kind="apps/v1 Deployment"):
         parsed = read_config(b"services: {web: {replicas: 3}}\n", file="devcfg.yaml")
         base = read_manifests("---\n".join((workload(kind=kind), *manifests)), file="base.yaml")
-        return compile_plan(parsed, base, supervisor="")
+        return compile_plan(parsed, base, shipped={})
 
     return compiled
 

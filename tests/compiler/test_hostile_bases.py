@@ -138,7 +138,7 @@ def survives(config, base):
         parsed = read_config(config.encode("utf-8", "surrogatepass"), file="devcfg.yaml")
         manifests = read_manifests(base, file="base.yaml")
         check_plan(parsed, manifests)
-        plan = compile_plan(parsed, manifests, supervisor="#!/bin/sh\n")
+        plan = compile_plan(parsed, manifests, shipped={})
         objects_of(plan, everything=True)
         render_plain(plan, everything=True)
         render_component(plan, **COMPONENT)

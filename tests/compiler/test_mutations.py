@@ -150,7 +150,9 @@ def text_of(objects):
 
 def compiled(config, objects):
     return compile_plan(
-        parsed(config.encode()), read_manifests(text_of(objects), file="base.yaml"), supervisor="#!/bin/sh\n"
+        parsed(config.encode()),
+        read_manifests(text_of(objects), file="base.yaml"),
+        shipped={"supervisor.sh": "#!/bin/sh\n"},
     )
 
 

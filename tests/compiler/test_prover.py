@@ -91,7 +91,7 @@ metadata: {{name: web}}
 spec: {{template: {{{metadata}spec: {{containers: [{{name: web, image: "web:1"}}]}}}}}}
 """
     parsed = read_config(b"services: {web: {command: {run: [a]}}}\n", file="devcfg.yaml")
-    plan = compile_plan(parsed, read_manifests(base, file="base.yaml"), supervisor="")
+    plan = compile_plan(parsed, read_manifests(base, file="base.yaml"), shipped={})
     (part,) = plan.workloads
     after = apply_patch(part.workload.manifest.object, part.workload.patch.operations)
 

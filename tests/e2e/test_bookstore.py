@@ -197,7 +197,7 @@ def test_two_containers_restart_apart(dev_mode, until):
     dev.until("running run")
     statuses = dev.space.get("pod", dev.pod)["status"]["containerStatuses"]
 
-    assert {one["name"]: one["restartCount"] for one in statuses} == {"access-log": 0, "reviews": 1}
+    assert {one["name"]: one["restartCount"] for one in statuses} == {"access-log": 0, "devcfg-agent": 0, "reviews": 1}
 
 
 def test_an_autoscaler_is_held_at_one_pod_and_holds_the_workload_there(shop, dev_mode, until):

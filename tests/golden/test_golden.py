@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from textwrap import dedent
+from textwrap import indent
 from unittest.mock import patch
 
 import pytest
@@ -141,35 +141,46 @@ def text_of(stream: io.TextIOWrapper) -> str:
     return stream.buffer.getvalue().decode()
 
 
-SHIPPED = files("devcfg.runtime.pod").joinpath("supervisor.sh").read_text("utf-8")
 VERSION = version("devcfg")
-BLOCK = re.compile(r"(?m)^( *)supervisor\.sh: \|\n((?:\1  .*\n|\n)+)")
+POD = files("devcfg.runtime.pod")
+SUPERVISOR = POD.joinpath("supervisor.sh").read_text("utf-8")
+AGENT = {
+    one.name: one.read_text("utf-8")
+    for one in sorted(POD.joinpath("agent").iterdir(), key=lambda one: one.name)
+    if one.name.endswith(".py")
+}
+OURS_FIRST = {"supervisor.sh": SUPERVISOR, **AGENT}
+LINES = sum(1 + text.count("\n") for text in OURS_FIRST.values())
 IN_DIFF = re.compile(r"(?m)^\+   supervisor\.sh: \|\n((?:\+     .*\n)+)\+ … (\d+) more lines\n")
 DIGEST = re.compile(r'("[^"\n]*/configmap\.yaml": )"[0-9a-f]{64}"')
 
 
 def folded(data: bytes) -> bytes:
-    """Put a few words for the supervisor where it stands as it is shipped, so that its changes touch no case.
+    """Put a few words for supervisor and agent where they stand as they are shipped: their changes touch no case.
 
     The same for what follows from it, a digest in the lock, and for devcfg's own version.
     """
 
-    def fold(found: re.Match[str]) -> str:
-        if dedent(found[2]).strip("\n") != SHIPPED.strip("\n"):
-            return found[0]
-        return f"{found[1]}supervisor.sh: |\n{found[1]}  (the supervisor as it is shipped)\n"
-
     def fold_in_diff(found: re.Match[str]) -> str:
         shown = re.sub(r"(?m)^\+     ", "", found[1])
-        if not SHIPPED.startswith(shown) or SHIPPED.count("\n") != shown.count("\n") + int(found[2]):
+        if not SUPERVISOR.startswith(shown) or LINES != 1 + shown.count("\n") + int(found[2]):
             return found[0]
-        return "+   supervisor.sh: |\n+     (the supervisor as it is shipped, its beginning and how many more lines)\n"
+        return "+   (supervisor and agent as they are shipped, the beginning and how many more lines)\n"
 
-    text = IN_DIFF.sub(fold_in_diff, BLOCK.sub(fold, data.decode("utf-8", "surrogateescape")))
-    text = DIGEST.sub(r'\1"(of the supervisor as it is shipped)"', text)
+    text = data.decode("utf-8", "surrogateescape")
+    # As we write it, and with the keys in order, as kubectl does.
+    for order in (OURS_FIRST, dict(sorted(OURS_FIRST.items()))):
+        text = text.replace(block(order), "  (supervisor and agent as they are shipped)\n")
+    text = IN_DIFF.sub(fold_in_diff, text)
+    text = DIGEST.sub(r'\1"(of supervisor and agent as they are shipped)"', text)
     text = text.replace(f'"devcfg": "{VERSION}"', '"devcfg": "(this version)"')
     text = text.replace(f"; {VERSION} writes", "; (this version) writes").replace(f"; {VERSION} may", "; (this version) may")
     return text.encode("utf-8", "surrogateescape")
+
+
+def block(order: dict[str, str]) -> str:
+    """Return the data of the ConfigMap in YAML's block style."""
+    return "".join(f"  {name}: |\n{indent(text, '    ')}" for name, text in order.items())
 
 
 def contents(directory: Path) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ import pytest
 from devcfg.compiler import compile_plan, read_config, read_manifests
 from devcfg.overlays import render_component, render_overlay
 
-SUPERVISOR = "#!/bin/sh\nwhile :; do\n\tsleep 1\ndone\n"
+SHIPPED = {"supervisor.sh": "#!/bin/sh\nwhile :; do\n\tsleep 1\ndone\n", "__init__.py": '"""The agent."""\n'}
 WEB = """
 version: 1
 services:
@@ -50,7 +50,7 @@ def plan_of():
 
     def compiled(config, base, file="base.yaml"):
         parsed = read_config(config.encode(), file="devcfg.yaml")
-        return compile_plan(parsed, read_manifests(base, file=file), supervisor=SUPERVISOR)
+        return compile_plan(parsed, read_manifests(base, file=file), shipped=SHIPPED)
 
     return compiled
 

@@ -35,7 +35,9 @@ full = settings(max_examples=2000, suppress_health_check=list(HealthCheck))
 
 def compiled(drawn, base=None):
     manifests = read_manifests(drawn.base if base is None else base, file="base.yaml")
-    return compile_plan(read_config(drawn.text.encode(), file="devcfg.yaml"), manifests, supervisor="#!/bin/sh\n")
+    return compile_plan(
+        read_config(drawn.text.encode(), file="devcfg.yaml"), manifests, shipped={"supervisor.sh": "#!/bin/sh\n"}
+    )
 
 
 component = partial(render_component, version="0", config_file="devcfg.yaml")
@@ -92,6 +94,7 @@ def only_what_was_declared_changes(drawn):
         services = {one.name: drawn.config["services"][one.service] for one in workload.bindings}
         before, found = workload.workload.manifest.object, after[id(workload.workload.manifest)]
         assert outside(before, found, services) == outside(before, before, services)
+        assert containers_of(found) == [*containers_of(before), "devcfg-agent"]
         for one in workload.beside:
             bounds = {"minReplicas": 1, "maxReplicas": 1}
             changed = after[id(one.manifest)]
@@ -101,6 +104,13 @@ def only_what_was_declared_changes(drawn):
         for one in workload.additions:
             assert one["metadata"]["name"].startswith("devcfg-")
             assert one["metadata"].get("namespace") == before["metadata"].get("namespace")
+
+
+def containers_of(document):
+    """Return the names of a workload's containers."""
+    for step in TEMPLATES.get(document["kind"], ("spec", "template")):
+        document = document[step]
+    return [one["name"] for one in document["spec"]["containers"]]
 
 
 def outside(before, document, services):
@@ -121,7 +131,7 @@ def outside(before, document, services):
     if not template.get("metadata"):
         template.pop("metadata", None)
     old, pod = start["spec"], template["spec"]
-    for member in ("volumes", "initContainers", "imagePullSecrets"):
+    for member in ("containers", "volumes", "initContainers", "imagePullSecrets"):
         trim(pod, member, len(old.get(member, ())))
     for was, container in zip(old["containers"], pod["containers"], strict=True):
         if container["name"] in services:

@@ -119,7 +119,9 @@ def compiled(manifests):
     if not config["services"]:
         return None
     return compile_plan(
-        read_config(json.dumps(config).encode(), file="devcfg.yaml"), manifests, supervisor="#!/bin/sh\n"
+        read_config(json.dumps(config).encode(), file="devcfg.yaml"),
+        manifests,
+        shipped={"supervisor.sh": "#!/bin/sh\n"},
     )
 
 

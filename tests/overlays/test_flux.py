@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from devcfg.compiler import check_plan, compile_plan, read_config, read_manifests
 from devcfg.overlays import render_component, render_inverse, render_json_patch, render_plain
-from devcfg.runtime.project import supervisor
+from devcfg.runtime.project import shipped
 from devcfg.schemas.errors import ConfigError
 
 WORDS = [
@@ -48,7 +48,7 @@ def substitute(text):
 def compiled(service, **more):
     config = {"version": 1, **more, "services": {"web": {"image": "dev:1", **service}}}
     parsed, base = read_config(json.dumps(config).encode(), file="devcfg.yaml"), read_manifests(BASE, file="base.yaml")
-    return compile_plan(parsed, base, supervisor=supervisor())
+    return compile_plan(parsed, base, shipped=shipped())
 
 
 def emitted(plan):

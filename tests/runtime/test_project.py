@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from devcfg.runtime.project import Sources, compile_project, supervisor, together
+from devcfg.runtime.project import Sources, compile_project, shipped, together
 from devcfg.schemas.diagnostic import Diagnostic, Severity, Span
 from devcfg.schemas.errors import ConfigError
 
@@ -44,9 +44,11 @@ def test_compiling_twice_gives_equal_plans(web):
     assert one.config_digest == other.config_digest
 
 
-def test_the_supervisor_is_shipped_as_text():
-    assert supervisor().isascii()
-    assert len(supervisor()) > 1000
+def test_supervisor_and_agent_are_shipped_as_text():
+    assert list(shipped())[:3] == ["supervisor.sh", "__init__.py", "__main__.py"]
+    assert all(text.isascii() for text in shipped().values())
+    assert all(f"{name}.py" in shipped() for name in ("wait", "serve", "scan", "watch"))
+    assert sum(map(len, shipped().values())) > 100_000
 
 
 def test_of_findings_at_one_place_the_gravest_is_kept():

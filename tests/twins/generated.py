@@ -153,6 +153,7 @@ def workloads(draw, name):
 @st.composite
 def services(draw, workload, container, replicas):
     """Draw the service for one container."""
+    src = f"/{container['name']}/src"  # the services of a pod share no target
     found = {"workload": f"{workload['kind'].lower()}/{workload['metadata']['name']}", "container": container["name"]}
     names = [one["name"] for one in container.get("env", ())] + ENV + ["NEW"]
     env = st.dictionaries(st.sampled_from(names), st.sampled_from(WORDS) | st.none() | SOURCES, min_size=1, max_size=4)
@@ -165,18 +166,18 @@ def services(draw, workload, container, replicas):
             optional={"build": st.just("make all")},
         ),
         "sync": st.sampled_from(
-            [[".:/src"], [{"path": ".", "target": "/src", "seed": "image"}, {"path": "lib", "target": "/lib/own"}]]
+            [[f".:{src}"], [{"path": ".", "target": src, "seed": "image"}, {"path": "lib", "target": f"/lib{src}"}]]
         ),
         "env": env,
         "probes": st.sampled_from(["remove", "keep", "relax", {"liveness": "relax", "readiness": "keep"}]),
         "user": st.sampled_from(["1000", "1000:1000"]),
         "resources": RESOURCES,
         "reload": st.sampled_from(["none", "signal:HUP"]),
-        "workdir": st.just("/src"),
+        "workdir": st.just(src),
     }
     if workload["kind"] != "DaemonSet":
         optional["persist"] = st.sampled_from(
-            [[{"path": "/var/cache"}], [{"path": "/src"}, {"path": "/a.b", "size": "2Gi"}]]
+            [[{"path": "/var/cache"}], [{"path": src}, {"path": f"{src}/a.b", "size": "2Gi"}]]
         )
     found |= {member: draw(values) for member, values in optional.items() if draw(st.booleans())}
     if replicas is not None:

@@ -1,6 +1,6 @@
 """What passes between the sides: entries, rows, changes, outcomes, and their JSON forms. Never touches the disk.
 
-A JSON form is a list in the order of the fields, so `json.dumps` writes these tuples as they are. `…_of` reads what
+A JSON form is a list in the order of the fields, so `json.dumps` writes these tuples as they are. `..._of` reads what
 another process sent: it believes nothing, and raises ValueError with words.
 """
 

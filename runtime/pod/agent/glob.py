@@ -86,7 +86,7 @@ def _literal(byte: int, fold: bool) -> Token:  # noqa: FBT001 - the pattern's, p
 
 
 def _class_at(pattern: bytes, at: int, fold: bool) -> tuple[frozenset[int], int] | None:  # noqa: FBT001 - as above
-    """Return what `[…]` stands for and where it ends."""
+    """Return what `[...]` stands for and where it ends."""
     negated = pattern[at : at + 1] in (b"!", b"^")
     at += negated
     end = len(pattern)

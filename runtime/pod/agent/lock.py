@@ -34,6 +34,19 @@ def acquire(directory: str) -> int:
     raise LockError(f"another agent holds {directory}/agent.lock and does not end")
 
 
+def holder(directory: str) -> int:
+    """Return the process that holds the lock of a directory, 0 where none does; looks, and touches nothing."""
+    try:
+        descriptor = os.open(os.path.join(directory, "agent.lock"), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        pid, born = _holder(descriptor)
+    finally:
+        os.close(descriptor)
+    return pid if pid > 0 and _born(pid) == born else 0
+
+
 def _taken(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -65,6 +65,15 @@ def read_state(directory: str) -> State:
     return State(int(words[0]), words[1], "", None, last)
 
 
+def read_uid(directory: str) -> int | None:
+    """Return whom a supervisor runs as; None while it has not said so."""
+    try:
+        text = _read(os.path.join(directory, "uid")).strip()
+    except FileNotFoundError:
+        return None
+    return int(text) if text.isdigit() else None
+
+
 def write_command(directory: str, name: str, words: list[str] | None) -> None:
     """Write the words of a command in the form that the supervisor reads; None takes the command away."""
     path = os.path.join(directory, "cmd." + name)
@@ -148,6 +157,8 @@ class Processes:
         self._follow(directory)
         if action == "state":
             answer(read_state(directory).members())
+        elif action == "users":
+            answer({"process": read_uid(directory), "agent": os.getuid()})
         elif action == "commands":
             self._set_commands(directory, members.get("commands"))
             answer({})
@@ -159,7 +170,7 @@ class Processes:
             tell(directory, "signal " + members["signal"])
             answer({})
         else:
-            raise ProcessError("bad-request", "`action` is state, commands, start, restart, stop or signal")
+            raise ProcessError("bad-request", "`action` is state, users, commands, start, restart, stop or signal")
 
     def _follow(self, directory: str) -> None:
         with self._lock:

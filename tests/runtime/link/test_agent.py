@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from devcfg.runtime.link.agent import Agent, hints_of
+from devcfg.runtime.link.agent import Agent, Users, hints_of
 from devcfg.runtime.link.errors import RequestError
 from devcfg.runtime.link.link import connect
 from devcfg.runtime.link.stream import LocalStream
@@ -199,6 +199,7 @@ def test_a_supervisor_that_is_not_there_is_an_error_with_a_code(sides, tmp_path)
     async def work(agent, _root, _link):
         (tmp_path / "service").mkdir()
         assert (await agent.state(str(tmp_path / "service"))).state == "absent"
+        assert await agent.users(str(tmp_path / "service")) == Users(None, os.getuid())
         await agent.commands(str(tmp_path / "service"), {"run": ["true"]})
         with pytest.raises(RequestError) as caught:
             await agent.restart(str(tmp_path / "service"))

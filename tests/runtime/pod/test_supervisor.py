@@ -1,5 +1,7 @@
 """When the supervisor starts its command, and what a restarted container goes back to."""
 
+import os
+
 import pytest
 
 # ---- the text
@@ -178,9 +180,15 @@ def test_quit_leaves_the_desired_state(supervisor):
     supervisor.until("1 running")
     supervisor.tell("quit")
     assert supervisor.ended() == 0
-    assert supervisor.state == "1 stopped"
+    assert supervisor.state == "1 stopped quit"
     assert (supervisor.directory / "desired").read_text() == "run\n"
     supervisor.eventually(lambda: not supervisor.processes(), "all shells ended")
+
+
+def test_it_says_as_whom_it_runs(supervisor):
+    supervisor.start(run=supervisor.sleep)
+    supervisor.until("1 running")
+    assert (supervisor.directory / "uid").read_text() == f"{os.getuid()}\n"
 
 
 @pytest.mark.parametrize("when", ["running", "waiting", "building", "stopped"])

@@ -31,7 +31,7 @@ def test_as_pid_1_it_reaps_orphans_and_ends_at_term(supervisor, program, namespa
     supervisor.eventually(lambda: not zombies(), "no zombies", lambda: repr(zombies()))
     os.kill(init, signal.SIGTERM)
     assert supervisor.ended() == 0
-    assert supervisor.state == "1 stopped"
+    assert supervisor.state == "1 stopped quit"
 
 
 def test_as_pid_1_quit_ends_the_container_with_all_its_processes(supervisor, program, namespace):

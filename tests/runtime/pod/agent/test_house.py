@@ -40,6 +40,11 @@ def test_a_module_imports_its_siblings_and_the_standard_library_only(module):
 
 def test_agent_and_supervisor_fit_into_an_annotation():
     shipped = {path.name: path.read_text() for path in [*MODULES, POD / "supervisor.sh"]}
+    stored = json.dumps(shipped, separators=(",", ":"), ensure_ascii=False)
+    # Go's encoder writes these as six characters, and an arrow stands at nearly every function.
+    for mark in "<>&":
+        stored = stored.replace(mark, f"\\u{ord(mark):04x}")
 
-    # `kubectl apply` keeps a copy of the ConfigMap in an annotation, and all annotations together may hold 256 KiB.
-    assert len(json.dumps(shipped)) < 224 * 1024
+    # `kubectl apply` keeps a copy of the ConfigMap in an annotation. All annotations together may hold 256 KiB, and an
+    # overlay may bring some of its own.
+    assert 100 * 1024 < len(stored.encode()) < 216 * 1024

@@ -56,6 +56,16 @@ def test_a_restart_is_confirmed_by_the_next_generation_and_its_time(supervisor, 
     assert asking.ask(supervisor.directory, "state")["generation"] == 2
 
 
+def test_it_tells_as_whom_the_process_and_the_agent_run(supervisor, asking):
+    supervisor.start(run=supervisor.sleep)
+    supervisor.until("1 running")
+    assert asking.ask(supervisor.directory, "users") == {"process": os.getuid(), "agent": os.getuid()}
+    (supervisor.directory / "uid").write_text("1234\n")
+    assert asking.ask(supervisor.directory, "users") == {"process": 1234, "agent": os.getuid()}
+    (supervisor.directory / "uid").unlink()
+    assert asking.ask(supervisor.directory, "users") == {"process": None, "agent": os.getuid()}
+
+
 def test_a_signal_reaches_the_process_of_the_same_generation(supervisor, asking, program):
     hears = program(
         "import signal\n"
