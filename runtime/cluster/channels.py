@@ -23,6 +23,11 @@ class Channels:
         self._sending = asyncio.Lock()
         self._pings = asyncio.create_task(self._ping())
 
+    @property
+    def protocol(self) -> str:
+        """The subprotocol that the server chose."""
+        return self._socket.protocol or ""
+
     async def receive(self) -> tuple[int, bytes] | None:
         """Return a channel and what came on it; None at the end. Raise OSError where the connection broke."""
         while True:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -74,6 +74,9 @@ class Exec(Protocol):
     async def write(self, data: bytes) -> None:
         """Send to its standard input; return when there is room for more."""
 
+    async def finish(self) -> None:
+        """Tell that no more input comes; a server that cannot be told (before 1.30) is not."""
+
     async def resize(self, columns: int, rows: int) -> None:
         """Tell its terminal how large it is."""
 
@@ -137,9 +140,20 @@ class Cluster(Protocol):
         """Tell for each whether this user may do it (SelfSubjectAccessReview)."""
 
     async def execute(
-        self, namespace: str, pod: str, container: str, argv: Sequence[str], *, stdin: bool, terminal: bool = False
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        argv: Sequence[str],
+        *,
+        stdin: bool,
+        terminal: bool = False,
+        heard: Callable[[bytes], None] | None = None,
     ) -> Exec:
-        """Start a command in a container. A Role needs `get` of `pods/exec`, and newer servers want `create` too."""
+        """Start a command in a container; `heard` takes what it says on standard error, as it comes.
+
+        A Role needs `get` of `pods/exec`, and newer servers want `create` too.
+        """
 
     async def dial(self, namespace: str, pod: str, port: int) -> Pair:
         """Connect to a port of a pod. Raises `OSError` while nothing listens there. For a Role as `execute`."""

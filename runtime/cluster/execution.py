@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 from devcfg.runtime.cluster.channels import Channels
@@ -12,6 +13,7 @@ from devcfg.runtime.cluster.refusals import Refusal
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 STDIN, STDOUT, STDERR, STATUS, RESIZE = range(5)
+CLOSE = 255
 KEPT = 4096
 """Bytes of standard error that are kept."""
 LINES = 5
@@ -20,8 +22,9 @@ LINES = 5
 class Execution:
     """One command, as the port's `Exec`."""
 
-    def __init__(self, channels: Channels) -> None:
+    def __init__(self, channels: Channels, heard: Callable[[bytes], None] | None = None) -> None:
         self._channels = channels
+        self._heard = heard
         self._errors = b""
         self._status: Any = None
         self._ended = asyncio.Event()
@@ -45,6 +48,8 @@ class Execution:
                     return data
                 case (2, data):
                     self._errors = (self._errors + data)[-KEPT:]
+                    if self._heard is not None and data:
+                        self._heard(data)
                 case (3, data) if data:
                     # The server sends the status last, but may keep the connection.
                     self._status = json.loads(data)
@@ -55,6 +60,11 @@ class Execution:
     async def write(self, data: bytes) -> None:
         """Send to its standard input."""
         await self._channels.send(STDIN, data)
+
+    async def finish(self) -> None:
+        """Close its standard input, which version 4 of the protocol cannot."""
+        if self._channels.protocol == PROTOCOLS[0]:
+            await self._channels.signal(CLOSE, bytes((STDIN,)))
 
     async def resize(self, columns: int, rows: int) -> None:
         """Tell its terminal how large it is."""

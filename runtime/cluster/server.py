@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -218,14 +218,22 @@ class Server:
             yield seen
 
     async def execute(
-        self, namespace: str, pod: str, container: str, argv: Sequence[str], *, stdin: bool, terminal: bool = False
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        argv: Sequence[str],
+        *,
+        stdin: bool,
+        terminal: bool = False,
+        heard: Callable[[bytes], None] | None = None,
     ) -> Exec:
         """Start a command in a container."""
         wanted = {"stdin": stdin, "stdout": True, "stderr": not terminal, "tty": terminal}
         query = [("container", container), *((key, "true") for key, value in wanted.items() if value)]
         query += (("command", word) for word in argv)
         asked = Request("get", POD, namespace, pod, "exec", query=tuple(query))
-        return Execution(Channels(await self._transport.upgrade(asked, PROTOCOLS)))
+        return Execution(Channels(await self._transport.upgrade(asked, PROTOCOLS)), heard)
 
     async def dial(self, namespace: str, pod: str, port: int) -> Pair:
         """Connect to a port of a pod."""

@@ -6,7 +6,7 @@ from devcfg.compiler.pipeline import compile_plan
 from devcfg.runtime import console
 from devcfg.runtime.base import find_base, read_base
 from devcfg.runtime.devmode.rights import Post, needs_of, render_role
-from devcfg.runtime.project import supervisor
+from devcfg.runtime.project import shipped
 from devcfg.runtime.workspace import open_workspace
 from devcfg.schemas.patch import Target
 from devcfg.schemas.plan import WorkloadPlan
@@ -16,7 +16,7 @@ def rbac(file: str | None, services: tuple[str, ...], namespace: str | None) -> 
     """Print the Role of a config's services, one a namespace, and return the exit code."""
     workspace = open_workspace(file, with_local=True)
     manifests = read_base(workspace, find_base(workspace, None))
-    plan = compile_plan(workspace.parsed, manifests, supervisor=supervisor(), services=services)
+    plan = compile_plan(workspace.parsed, manifests, shipped=shipped(), services=services)
     by_space: dict[str, list[Post]] = {}
     for one in plan.workloads:
         space = one.target.namespace or namespace or plan.namespace or "default"

@@ -23,7 +23,7 @@ from devcfg.runtime.devmode.errors import DriftError
 from devcfg.runtime.devmode.preferences import Preferences
 from devcfg.runtime.devmode.record import Restoration, inverse_of, is_taken, plan_of, reach, restoration
 from devcfg.runtime.devmode.search import fetch, read_live_base
-from devcfg.runtime.project import supervisor
+from devcfg.runtime.project import shipped
 from devcfg.runtime.workspace import Workspace, open_workspace
 from devcfg.schemas.diagnostic import Diagnostic
 from devcfg.schemas.errors import ConfigError
@@ -154,7 +154,7 @@ async def _compile(
     plans: dict[str, WorkloadPlan] = {}
     diagnostics: tuple[Diagnostic, ...] = ()
     if fresh:
-        plan = compile_plan(parsed, every, supervisor=supervisor(), services=fresh)
+        plan = compile_plan(parsed, every, shipped=shipped(), services=fresh)
         plans = {_uid(one.bindings): one for one in plan.workloads}
         diagnostics = plan.diagnostics
     resources = {id(manifest): resource for resource, manifest in beside}

@@ -21,7 +21,7 @@
 #   uid       who this is: the agent beside it compares, for files belong to whoever wrote them
 #   pid       the dev process, which is also its process group; absent while there is none
 #   cmd.run, cmd.debug, cmd.build   sh scripts that set the words to run, read anew at each start
-#   ctl       the FIFO; go, go.build, .pid.*: between the shells below
+#   ctl       the FIFO; go, go.build, .pid.*: between the shells below; .given.*: cmd.* as the arguments have them
 #
 # There are four shells. The first, PID 1, only waits: a shell in `wait` reaps orphans and hears TERM at once.
 # `control` reads the FIFO and decides. Two runners, for the process and for the build, have it as a foreground
@@ -117,13 +117,13 @@ END
   --build | --run)
     case $my_value in '' | *[!0-9]*) fail 64 "$my_option=NUMBER of words, not \`$my_value\`" ;; esac
     [ "$my_value" -le $# ] || fail 64 "$my_option=$my_value, but only $# words follow"
-    case $my_option in --run) my_file=$my_dir/cmd.run ;; *) my_file=$my_dir/cmd.build ;; esac
+    case $my_option in --run) my_rest=run ;; *) my_rest=build ;; esac && my_file=$my_dir/.given.$my_rest
     printf 'set --' >"$my_file.tmp"
     while [ "$my_value" -gt 0 ]; do
-      quoted "$1" >>"$my_file.tmp"
-      shift && my_value=$((my_value - 1))
+      quoted "$1" >>"$my_file.tmp" && shift && my_value=$((my_value - 1))
     done
-    bb mv -f "$my_file.tmp" "$my_file"
+    bb cmp -s "$my_file.tmp" "$my_file" || bb cp "$my_file.tmp" "$my_dir/cmd.$my_rest"
+    bb mv -f "$my_file.tmp" "$my_file" # a container that restarts goes on with what a session has told since
     ;;
   *) fail 64 "unknown argument $my_option" ;;
   esac

@@ -30,7 +30,7 @@ async def held(one, *changes):
 
 def revert(found):
     """Bring the base back, as an `apply` of it does: what only dev mode added stays."""
-    (container,) = found["spec"]["template"]["spec"]["containers"]
+    container = found["spec"]["template"]["spec"]["containers"][0]
     container.update(image="web:1", command=["serve"])
 
 

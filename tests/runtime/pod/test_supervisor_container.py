@@ -54,6 +54,20 @@ def test_as_pid_1_the_loss_of_a_shell_restarts_the_container_and_the_process_com
     supervisor.until("2 running run")
 
 
+def test_a_container_that_restarts_runs_what_a_session_has_told_since(supervisor, program):
+    words = program("import sys; print(sys.argv[1], flush=True)")
+    supervisor.start(run=[*words, "compiled"])
+    supervisor.until("1 exited 0")
+    told = " ".join(f"'{word}'" for word in (*words, "told"))
+    (supervisor.directory / "cmd.run").write_text(f"set -- {told}\n")
+    supervisor.tell("restart")
+    supervisor.until("2 exited 0")
+    supervisor.kill()
+    supervisor.start(run=[*words, "compiled"])
+    supervisor.until("3 exited 0")
+    assert supervisor.out.split() == ["compiled", "told", "told"]
+
+
 def test_it_runs_as_nobody_on_a_read_only_root_that_holds_only_busybox(supervisor, namespace):
     if supervisor.shell[0] == "dash" or os.geteuid() != 0 or shutil.which("chroot") is None:
         pytest.skip("needs busybox as the shell, root and chroot")

@@ -7,21 +7,22 @@ import contextlib
 class Process:
     """An `Exec` over a subprocess with pipes; a terminal is not made."""
 
-    def __init__(self, process):
+    def __init__(self, process, heard=None):
         self._process = process
+        self._heard = heard
         self._said = b""
         self._closed = False
         self._listening = asyncio.create_task(self._listen())
 
     @classmethod
-    async def start(cls, argv, *, stdin, env=None, cwd=None):
+    async def start(cls, argv, *, stdin, env=None, cwd=None, heard=None):
         """Start it in a session of its own."""
         pipe = asyncio.subprocess.PIPE
         given = pipe if stdin else asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(
             *argv, stdin=given, stdout=pipe, stderr=pipe, env=env, cwd=cwd, start_new_session=True
         )
-        return cls(process)
+        return cls(process, heard)
 
     async def read(self):
         """Return what it has printed; nothing at its end."""
@@ -33,6 +34,10 @@ class Process:
             raise BrokenPipeError("the connection is closed")
         self._process.stdin.write(data)
         await self._process.stdin.drain()
+
+    async def finish(self):
+        """Close its standard input."""
+        self._process.stdin.close()
 
     async def resize(self, columns, rows):
         """Take no notice."""
@@ -66,3 +71,5 @@ class Process:
     async def _listen(self):
         while data := await self._process.stderr.read(4096):
             self._said = (self._said + data)[-4096:]
+            if self._heard is not None:
+                self._heard(data)

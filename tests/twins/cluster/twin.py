@@ -203,7 +203,7 @@ class MemoryCluster:
             if not changes:
                 await self.world.changed()
 
-    async def execute(self, namespace, pod, container, argv, *, stdin, terminal=False):
+    async def execute(self, namespace, pod, container, argv, *, stdin, terminal=False, heard=None):
         """Start a command with what the test gave as `World.processes`: its coroutine returns an `Exec`."""
         call = Call("get", POD, namespace, pod, "exec")
         found = await self._call(call, lambda: self.world.get(POD, namespace, pod))
@@ -211,7 +211,7 @@ class MemoryCluster:
             raise RejectedError(f"container {container} is not valid for pod {pod}")
         if self.world.processes is None:
             raise ClusterError("the command could not be started: this test runs none")
-        return await self.world.processes(found, container, tuple(argv), stdin=stdin, terminal=terminal)
+        return await self.world.processes(found, container, tuple(argv), stdin=stdin, terminal=terminal, heard=heard)
 
     async def dial(self, namespace, pod, port):
         """Connect with what the test gave as `World.dials`."""
@@ -225,13 +225,19 @@ class MemoryCluster:
         return await self.world.dials(found, port)
 
     async def log(self, namespace, pod, container, *, follow, tail=None, previous=False, since="", stamped=False):
-        """Yield what a test has put into `World.logs`; following ends with the pod."""
+        """Yield what a test has put into `World.logs`; following ends with the pod.
+
+        A test whose reader wants times writes them before its lines, as the kubelet does.
+        """
         await self._call(Call("get", POD, namespace, pod, "log"), lambda: self.world.get(POD, namespace, pod))
-        if since or stamped:
-            raise ClusterError("the twin's logs have no times")
+        if since and not stamped:
+            raise ClusterError("the twin knows when a line was printed only where it says so")
         key = (namespace, pod, container, "previous") if previous else (namespace, pod, container)
         said = self.world.logs.get(key, b"")
-        at = 0 if tail is None else len(b"".join(said.splitlines(keepends=True)[:-tail] if tail else [said]))
+        lines = said.splitlines(keepends=True)
+        at = 0 if tail is None else len(b"".join(lines[:-tail] if tail else lines))
+        old = [line for line in lines if since and line[:19] < since[:19].encode()]
+        at = max(at, len(b"".join(old)))
         while True:
             said = self.world.logs.get(key, b"")
             if said[at:]:

@@ -90,8 +90,8 @@ class Memory(Stage):
         self.world.create(self.world.kind("Pod"), self.namespace, pod, manager="test")
         self.world.logs[self.box] = b"".join(b"line %d\n" % number for number in range(200))
 
-        async def start(pod, container, argv, *, stdin, terminal):
-            return await Process.start(argv, stdin=stdin)
+        async def start(pod, container, argv, *, stdin, terminal, heard):
+            return await Process.start(argv, stdin=stdin, heard=heard)
 
         async def dial(pod, port):
             return await asyncio.open_connection("127.0.0.1", ports.get(port, 1))

@@ -281,3 +281,22 @@ def test_several_connections_to_a_port_stay_apart(boxed):
         return await asyncio.gather(*(one(cluster, number) for number in range(8)))
 
     assert boxed.run(check) == [True] * 8
+
+
+def test_a_command_that_reads_to_the_end_of_its_input_is_told_of_it_and_standard_error_comes_as_it_is_said(boxed):
+    heard = bytearray()
+
+    async def check(cluster):
+        words = ["sh", "-c", "echo ready; echo said >&2; cat; exit 3"]
+        command = await cluster.execute(*boxed.box, words, stdin=True, heard=heard.extend)
+        output = bytearray(await command.read())  # it is there: a quick command may be given no input at all
+        await command.write(b"input\n")
+        await command.finish()
+        while piece := await command.read():
+            output += piece
+        code = await command.wait()
+        await command.close()
+        return code, bytes(output)
+
+    assert boxed.run(check) == (3, b"ready\ninput\n")
+    assert bytes(heard) == b"said\n"
