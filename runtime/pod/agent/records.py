@@ -14,7 +14,7 @@ from typing import Any, Iterable, Iterator, NamedTuple
 
 from . import paths
 from .chunks import LARGE, MOST, ZEROS, digest, steps_of
-from .digest import CHANGED, digest_open, open_file, read_exactly, read_small
+from .digest import CHANGED, digest_open, open_file, read_exactly, read_open, read_small, unopened
 from .entries import (
     SIZE_LIMIT,
     Digested,
@@ -31,7 +31,7 @@ LENGTH = struct.Struct(">I")
 ENCODE = json.JSONEncoder(separators=(",", ":")).encode  # made once: `dumps` makes one for each record
 HEADER_LIMIT = 64 << 10
 STEPS_LIMIT = 32 << 20
-JOINED = 128 << 10
+JOINED = 256 << 10
 PIECE = 256 << 10
 
 
@@ -52,16 +52,51 @@ def taken_back(path: str, reason: str) -> bytes:
 
 def records(root: int, wanted: Iterable[Wanted], known: dict[str, Digested]) -> Iterator[bytes]:
     """Yield the records of files; what is no longer as wanted is taken back. `known` has chunks of large files."""
-    joined = bytearray()
     with paths.Folders(root) as folders:
-        for each in wanted:
-            for piece in _record(folders, each, known.get(each.path)):
-                joined += piece
-                if len(joined) >= JOINED:
-                    yield bytes(joined)
-                    joined.clear()
+        yield from _joined(piece for each in wanted for piece in _record(folders, each, known.get(each.path)))
+
+
+def first_records(root: int, files: Iterable[str], found: dict[str, Digested | str]) -> Iterator[bytes]:
+    """Yield the records of files whose digests nobody knows yet: each small one is read once for both.
+
+    `found` gets every digest, or why there is none; then there is no record either.
+    """
+    with paths.Folders(root) as folders:
+        yield from _joined(piece for path in files for piece in _first_record(folders, path, found))
+
+
+def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    joined = bytearray()
+    for piece in pieces:
+        joined += piece
+        if len(joined) >= JOINED:
+            yield bytes(joined)
+            joined.clear()
     if joined:
         yield bytes(joined)
+
+
+def _first_record(folders: paths.Folders, path: str, found: dict[str, Digested | str]) -> Iterator[bytes]:
+    try:
+        fd, stat = open_file(folders, path)
+    except OSError as problem:
+        found[path] = unopened(problem)
+        return
+    try:
+        if stat.st_size < LARGE:
+            known, content = read_open(fd, stat)
+            found[path] = known
+            if isinstance(known, Digested):
+                executable = is_executable(stat.st_mode)
+                yield packed([path, stat.st_size, known.digest, executable, stat.st_mtime_ns, 0, None]) + content
+        else:
+            known = found[path] = digest_open(fd, stat)
+            if isinstance(known, Digested):
+                yield from _large(fd, stat, Wanted(path, known.digest, None, None, None), known)
+    except OSError as problem:
+        found[path] = words(problem)
+    finally:
+        os.close(fd)
 
 
 def _record(folders: paths.Folders, wanted: Wanted, known: Digested | None) -> Iterator[bytes]:
