@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from devcfg.runtime.pod.agent.entries import DISK_FULL, Digested, Entry
 from devcfg.runtime.pod.agent.paths import HIDDEN, is_hidden
@@ -149,7 +151,11 @@ class Rounds:
             if self.far is None or not self.busy:
                 return
             try:
-                await self._round((self.local, self.far))
+                if self._synced:
+                    await self._round((self.local, self.far))
+                else:
+                    with _unswept():
+                        await self._round((self.local, self.far))
             except GoneError as exc:
                 self.lose(exc.side, str(exc))
                 return
@@ -308,12 +314,26 @@ class Rounds:
         self._first = False
         if not self._synced:
             self._synced = True
+            # What is known of a tree is in no cycle: a look through 100,000 files would stop a save for too long.
+            gc.freeze()
             files = sum(entry.kind == "f" for entry in self.ancestor.entries.values())
             self._tell(Synced(files, carried.bytes, ms))
         elif done:
             self.times.add(ms)
         if done:
             self._tell(Changed(tuple(carried.done[1]), tuple(carried.done[0]), carried.bytes, ms))
+
+
+@contextlib.contextmanager
+def _unswept() -> Iterator[None]:
+    """Let nobody look for cycles while a whole tree is learnt: it only grows, and each look goes through all of it."""
+    sweeps = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if sweeps:
+            gc.enable()
 
 
 def refused(path: str) -> str:

@@ -1,6 +1,7 @@
 """Rounds over two disks in memory that lose hints, die at any step and come back: no value is lost, and both agree."""
 
 import asyncio
+import gc
 import tempfile
 
 from hypothesis import given
@@ -247,3 +248,13 @@ def test_whatever_the_step_at_which_a_side_dies_while_it_is_filled_all_of_it_arr
             check(world)
             assert not world.rounds.conflicts, (step, victim)
             assert world.seen(HERE) == world.seen(THERE)
+
+
+def test_cycles_are_looked_for_again_after_a_tree_was_compared_but_never_in_what_is_known_of_it():
+    gc.unfreeze()
+    try:
+        scenario(("user", HERE, file_at("a")), ("sync", THERE, 3), ("sync", None, 0))
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
