@@ -118,14 +118,12 @@ def _moved(stream: Iterator[bytes], move: Callable[[str], str]) -> Iterator[byte
     """Yield a transfer stream whose records have other paths."""
     buffer = transfer.Buffer(stream)
     while not buffer.ended():
-        value = buffer.json(transfer.HEADER_LIMIT)
-        header = transfer.header_of(value)
-        yield transfer.packed([move(header.path), *value[1:]])
-        if header.size < 0:
-            continue
-        left = header.size
-        if header.form:
-            steps = buffer.json(transfer.STEPS_LIMIT)
-            yield transfer.packed(steps)
-            left = sum(length for kind, _, length in transfer.steps_from(steps, header) if kind == "l")
-        yield from buffer.pieces(left)
+        headers = transfer.headers_of(buffer.json(transfer.HEADER_LIMIT))
+        yield transfer.packed([header._replace(path=move(header.path)) for header in headers])
+        for header in headers:
+            left = max(header.size, 0)
+            if header.form:
+                steps = buffer.json(transfer.STEPS_LIMIT)
+                yield transfer.packed(steps)
+                left = sum(length for kind, _, length in transfer.steps_from(steps, header) if kind == "l")
+            yield from buffer.pieces(left)

@@ -2,7 +2,8 @@
 
 A record is a u32 length, a JSON header [path, size, digest, executable, mtime_ns, form, base stat], and the content:
 form 0 as it is, form 1 a u32 length, JSON steps, and the literal bytes of the steps. A header of size -1 takes the
-record before it back, or stands for one that could not be begun: its digest is then the reason.
+record before it back, or stands for one that could not be begun: its digest is then the reason. A list of headers
+stands for as many records: what follows each comes after all of them. Small files cost less that way.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from .entries import (
 
 LENGTH = struct.Struct(">I")
 ENCODE = json.JSONEncoder(separators=(",", ":")).encode  # made once: `dumps` makes one for each record
-HEADER_LIMIT = 64 << 10
+HEADER_LIMIT = 1 << 20
+TOGETHER = 32
+"""The records under one header; with the longest names that there are they fit into the limit."""
 STEPS_LIMIT = 32 << 20
 JOINED = 256 << 10
 PIECE = 256 << 10
@@ -65,9 +68,16 @@ def first_records(root: int, files: Iterable[str], found: dict[str, Digested | s
         yield from _joined(piece for path in files for piece in _first_record(folders, path, found))
 
 
-def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+class Small(NamedTuple):
+    """A record that may stand with others under one header."""
+
+    header: list[Any]
+    content: bytes
+
+
+def _joined(pieces: Iterable[Small | bytes]) -> Iterator[bytes]:
     joined = bytearray()
-    for piece in pieces:
+    for piece in _gathered(pieces):
         joined += piece
         if len(joined) >= JOINED:
             yield bytes(joined)
@@ -76,7 +86,31 @@ def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield bytes(joined)
 
 
-def _first_record(folders: paths.Folders, path: str, found: dict[str, Digested | str]) -> Iterator[bytes]:
+def _gathered(pieces: Iterable[Small | bytes]) -> Iterator[bytes]:
+    small: list[Small] = []
+    size = 0
+    for piece in pieces:
+        if isinstance(piece, Small):
+            small.append(piece)
+            size += len(piece.content)
+            if len(small) == TOGETHER or size >= JOINED:
+                yield _together(small)
+                small, size = [], 0
+            continue
+        if small:
+            yield _together(small)
+            small, size = [], 0
+        yield piece
+    if small:
+        yield _together(small)
+
+
+def _together(small: list[Small]) -> bytes:
+    headers = [one.header for one in small]
+    return packed(headers if len(small) > 1 else headers[0]) + b"".join([one.content for one in small])
+
+
+def _first_record(folders: paths.Folders, path: str, found: dict[str, Digested | str]) -> Iterator[Small | bytes]:
     try:
         fd, stat = open_file(folders, path)
     except OSError as problem:
@@ -88,7 +122,7 @@ def _first_record(folders: paths.Folders, path: str, found: dict[str, Digested |
             found[path] = known
             if isinstance(known, Digested):
                 executable = is_executable(stat.st_mode)
-                yield packed([path, stat.st_size, known.digest, executable, stat.st_mtime_ns, 0, None]) + content
+                yield Small([path, stat.st_size, known.digest, executable, stat.st_mtime_ns, 0, None], content)
         else:
             known = found[path] = digest_open(fd, stat)
             if isinstance(known, Digested):
@@ -99,7 +133,7 @@ def _first_record(folders: paths.Folders, path: str, found: dict[str, Digested |
         os.close(fd)
 
 
-def _record(folders: paths.Folders, wanted: Wanted, known: Digested | None) -> Iterator[bytes]:
+def _record(folders: paths.Folders, wanted: Wanted, known: Digested | None) -> Iterator[Small | bytes]:
     path = wanted.path
     try:
         fd, stat = open_file(folders, path)
@@ -115,8 +149,8 @@ def _record(folders: paths.Folders, wanted: Wanted, known: Digested | None) -> I
             if len(content) != stat.st_size or (wanted.stat is None and digest(content) != wanted.digest):
                 yield taken_back(path, CHANGED)
                 return
-            yield packed([path, len(content), wanted.digest, is_executable(stat.st_mode), stat.st_mtime_ns, 0, None])
-            yield content
+            executable = is_executable(stat.st_mode)
+            yield Small([path, len(content), wanted.digest, executable, stat.st_mtime_ns, 0, None], content)
         else:
             yield from _large(fd, stat, wanted, known)
     except OSError as problem:
@@ -222,8 +256,15 @@ class Header(NamedTuple):
     base: Stat | None
 
 
+def headers_of(value: Any) -> list[Header]:
+    """Read a header, or a list of them."""
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return [header_of(one) for one in value]
+    return [header_of(value)]
+
+
 def header_of(value: Any) -> Header:
-    """Read a header."""
+    """Read one header."""
     if not isinstance(value, list) or len(value) != 7:
         raise StreamError("a header is a list of seven")
     path, size, found, executable, mtime, form, base = value
