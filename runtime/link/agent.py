@@ -6,7 +6,7 @@ below a root. An agent that answers otherwise raises BreachError.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, Protocol, TypeVar
@@ -147,17 +147,22 @@ class Agent:
         reply = await self._link.request("stage", records, rule=rule)
         return tuple([_checked(entries.staged_of, item) async for item in _items(reply)])
 
-    async def apply(self, rule: str, changes: Iterable[Change]) -> tuple[Outcome, ...]:
-        """Bring changes into place."""
-        asked = tuple(changes)
-        reply = await self._link.request("apply", lines(asked), rule=rule)
-        found = [item async for item in _items(reply)]
-        if len(found) != len(asked):
+    async def apply(self, rule: str, changes: Sequence[Change]) -> AsyncIterator[Sequence[Outcome]]:
+        """Bring changes into place; yield what became of them, in their order, as it comes."""
+        reply = await self._link.request("apply", lines(changes), rule=rule)
+        heard = 0
+        async for items in _lists(reply):
+            asked = changes[heard : heard + len(items)]
+            heard += len(items)
+            if len(asked) != len(items):
+                break
+            try:
+                outcomes = [entries.outcome_of(item, one.path) for item, one in zip(items, asked, strict=True)]
+            except ValueError as exc:
+                raise BreachError(f"the agent sends what no agent sends: {exc}") from exc
+            yield outcomes
+        if heard != len(changes):
             raise BreachError("the agent answers for changes that are not the ones it was asked for")
-        try:
-            return tuple([entries.outcome_of(item, one.path) for item, one in zip(found, asked, strict=True)])
-        except ValueError as exc:
-            raise BreachError(f"the agent sends what no agent sends: {exc}") from exc
 
     async def clean(self, rule: str) -> None:
         """Remove what was staged and not applied."""
@@ -257,11 +262,18 @@ def _checked(read: Callable[[Any], T], item: Any) -> T:
 
 
 async def _items(reply: Reply) -> AsyncIterator[Any]:
+    async for items in _lists(reply):
+        for item in items:
+            yield item
+
+
+async def _lists(reply: Reply) -> AsyncIterator[list[Any]]:
+    """Yield the items of a listing, those that came together as one list."""
     reading = Reading()
     try:
         async for piece in reply.bulk:
-            for item in reading.feed(piece):
-                yield item
+            if items := list(reading.feed(piece)):
+                yield items
         reading.end()
     except ProtocolError as exc:
         raise BreachError(f"the agent broke the protocol: {exc}") from exc

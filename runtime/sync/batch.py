@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from devcfg.runtime.pod.agent.entries import DONE, FAILED, HELD, Change, Entry, Wanted
+from devcfg.runtime.pod.agent.entries import DONE, FAILED, HELD, Change, Entry, Outcome, Wanted
 from devcfg.runtime.sync.endpoint import Endpoint
 from devcfg.runtime.sync.intents import Intent
 from devcfg.runtime.sync.modes import Side
@@ -31,6 +31,7 @@ class Carried:
     """What became of a plan's steps."""
 
     ancestor: dict[str, Entry | None] = field(default_factory=dict)
+    """What both sides agree on by it and nobody remembers yet."""
     done: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
     again: tuple[list[Hint], list[Hint]] = field(default_factory=lambda: ([], []))
     """Where a side was not as it was thought to be."""
@@ -39,11 +40,12 @@ class Carried:
 
 
 class Batch:
-    """The work of one round, on both sides."""
+    """The work of one round, on both sides. `ahead` has the digests of what the far side was sent already, by path."""
 
-    def __init__(self, parties: Parties, work: Work) -> None:
+    def __init__(self, parties: Parties, work: Work, ahead: Mapping[str, str]) -> None:
         self._parties = parties
         self._work = work
+        self._ahead = ahead
         self._staged: tuple[list[Step], list[Step]] = ([], [])
         self.carried = Carried()
 
@@ -56,20 +58,25 @@ class Batch:
         """Return what `apply` is about to do."""
         return [Intent(side, *step) for side in Side for step in self._staged[side]]
 
-    async def apply(self) -> None:
-        """Bring everything into place; what was done on one side stays known when the other cannot be reached."""
+    async def apply(self, remember: Callable[[dict[str, Entry | None]], None]) -> None:
+        """Bring everything into place; what was done on one side stays known when the other cannot be reached.
+
+        `remember` gets what both sides agree on by it while more is being done; the last of it is `carried`.
+        """
         for side in Side:
             steps = self._staged[side]
             if steps:
-                await self._apply(side, steps)
+                await self._apply(side, steps, remember)
 
     async def _transfer(self, side: Side) -> list[Step]:
         steps = self._work[side]
         source, target = self._parties[side.other], self._parties[side]
-        wanted = [_wanted(step, source.snapshot, target.snapshot) for step in steps if needs_content(step)]
-        if not wanted:
-            return list(steps)
-        staged = await target.endpoint.stage(source.endpoint.send(wanted))
+        wanted = [
+            _wanted(step, source.snapshot, target.snapshot)
+            for step in steps
+            if needs_content(step) and not self._is_ahead(side, step)
+        ]
+        staged = await target.endpoint.stage(source.endpoint.send(wanted)) if wanted else ()
         # A record that never came is none of these: whoever applies it finds no content.
         problems = {one.path: one.problem for one in staged}
         ready = []
@@ -84,24 +91,38 @@ class Batch:
                 self.carried.failed.append((side, step, problem))
         return ready
 
-    async def _apply(self, side: Side, steps: Sequence[Step]) -> None:
+    def _is_ahead(self, side: Side, step: Step) -> bool:
+        return side is Side.FAR and step.new is not None and self._ahead.get(step.path) == step.new.content
+
+    async def _apply(
+        self, side: Side, steps: Sequence[Step], remember: Callable[[dict[str, Entry | None]], None]
+    ) -> None:
         source, target = self._parties[side.other], self._parties[side]
-        outcomes = await target.endpoint.apply([_change(step, source.snapshot, target.snapshot) for step in steps])
-        for step, outcome in zip(steps, outcomes, strict=True):
-            match outcome.result:
-                case result if result == DONE:
-                    known = source.snapshot.digests.get(step.path)
-                    target.snapshot.applied(outcome, step.new, known.digested.chunks if known else None)
-                    self.carried.ancestor[step.path] = step.new
-                    self.carried.done[side].append(step.path)
-                case result if result == HELD and step.new is None:
-                    # Only ignored content is left of it: for sync, it is gone.
-                    self.carried.ancestor[step.path] = None
-                    self.carried.again[side].append((step.path, True))
-                case result if result == FAILED:
-                    self.carried.failed.append((side, step, outcome.message))
-                case _:
-                    self.carried.again[side].append((step.path, True))
+        changes = [_change(step, source.snapshot, target.snapshot) for step in steps]
+        heard = 0
+        async for outcomes in target.endpoint.apply(changes):
+            if self.carried.ancestor:
+                remember(self.carried.ancestor)
+                self.carried.ancestor = {}
+            for outcome in outcomes:
+                self._take(side, steps[heard], outcome)
+                heard += 1
+
+    def _take(self, side: Side, step: Step, outcome: Outcome) -> None:
+        carried, path = self.carried, step.path
+        if outcome.result == DONE:
+            known = self._parties[side.other].snapshot.digests.get(path)
+            self._parties[side].snapshot.applied(outcome, step.new, known.digested.chunks if known else None)
+            carried.ancestor[path] = step.new
+            carried.done[side].append(path)
+        elif outcome.result == HELD and step.new is None:
+            # Only ignored content is left of it: for sync, it is gone.
+            carried.ancestor[path] = None
+            carried.again[side].append((path, True))
+        elif outcome.result == FAILED:
+            carried.failed.append((side, step, outcome.message))
+        else:
+            carried.again[side].append((path, True))
 
 
 def needs_content(step: Step) -> bool:

@@ -84,6 +84,5 @@ async def _copy(entries: dict[str, Entry], far: Party, end: LocalEnd, move: Call
     for path, entry in sorted(entries.items(), key=lambda item: depth_order(item[0])):
         known = digests.get(path)
         changes.append(Change(move(path), None, None, entry, known.digested.stat.mtime_ns if known else 0))
-    outcomes = await end.apply(changes)
-    moved = {one.path for one in outcomes if one.result != DONE} | lost
+    moved = {one.path async for outcomes in end.apply(changes) for one in outcomes if one.result != DONE} | lost
     return {path for path in entries if move(path) in moved}

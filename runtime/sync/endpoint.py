@@ -42,5 +42,12 @@ class Endpoint(Protocol):
     async def stage(self, stream: AsyncIterator[bytes]) -> Sequence[Staged]:
         """Take a transfer stream."""
 
-    async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Bring changes into place."""
+    def apply(self, changes: Sequence[Change]) -> AsyncIterator[Sequence[Outcome]]:
+        """Bring changes into place; yield what became of them, in their order, some at a time."""
+
+
+class Source(Endpoint, Protocol):
+    """The side whose files fill an empty one."""
+
+    def send_first(self, files: Sequence[str], found: dict[str, Digested | str]) -> AsyncIterator[bytes]:
+        """Yield the transfer stream of files that have no digest yet; `found` gets what `digest` would return."""

@@ -11,7 +11,7 @@ import itertools
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from devcfg.runtime.pod.agent.entries import Digested, Entry, Stat
@@ -20,8 +20,9 @@ from devcfg.runtime.sync.modes import Side
 from devcfg.runtime.sync.tree import Tree
 from devcfg.schemas.errors import DevcfgError
 
-VERSION = 1
-_encode = json.JSONEncoder().encode
+VERSION = 2
+SEVERAL = 500
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _UNREADABLE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -30,8 +31,7 @@ CREATE TABLE IF NOT EXISTS ancestor (path BLOB PRIMARY KEY, kind TEXT NOT NULL, 
 CREATE TABLE IF NOT EXISTS digests (side INTEGER, path BLOB, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     ctime_ns INTEGER NOT NULL, inode BLOB NOT NULL, digest TEXT NOT NULL, safe INTEGER NOT NULL, chunks TEXT,
     PRIMARY KEY (side, path)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS intents (side INTEGER, path BLOB, old TEXT, new TEXT, PRIMARY KEY (side, path))
-    WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS intents (several TEXT NOT NULL);
 """
 
 
@@ -91,8 +91,9 @@ class Index:
 
     def intents(self) -> tuple[Intent, ...]:
         """Return the changes whose outcome is not known."""
-        rows = self._connection.execute("SELECT side, path, old, new FROM intents ORDER BY side, path")
-        return tuple(Intent(Side(side), _text(path), _entry(old), _entry(new)) for side, path, old, new in rows)
+        rows = self._connection.execute("SELECT several FROM intents ORDER BY rowid")
+        found = [one for (several,) in rows for one in json.loads(several)]
+        return tuple(Intent(Side(side), path, _entry(old), _entry(new)) for side, path, old, new in found)
 
     def renew(self, volume_id: str) -> None:
         """Begin with a new volume: forget the ancestor and what was known of the far side."""
@@ -102,11 +103,12 @@ class Index:
             change.execute("DELETE FROM digests WHERE side = ?", (int(Side.FAR),))
             change.execute("INSERT OR REPLACE INTO facts VALUES ('volume_id', ?)", (volume_id,))
 
-    def intend(self, intents: Iterable[Intent]) -> None:
+    def intend(self, intents: Sequence[Intent]) -> None:
         """Remember changes that are about to be made."""
-        rows = [(int(one.side), _blob(one.path), _json(one.old), _json(one.new)) for one in intents]
+        # Nobody asks for one of them: some hundreds at a time are written as one text.
+        rows = [(_encode(intents[at : at + SEVERAL]),) for at in range(0, len(intents), SEVERAL)]
         with self._change() as change:
-            change.executemany("INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?)", rows)
+            change.executemany("INSERT INTO intents VALUES (?)", rows)
 
     def save(self, ancestor: Mapping[str, Entry | None], digests: Mapping[Side, Digests], *, settled: bool) -> None:
         """Write what is new; `settled` says that the outcome of every intent is in it."""
@@ -212,9 +214,5 @@ def _text(blob: bytes) -> str:
     return blob.decode("utf-8", "surrogateescape")
 
 
-def _json(entry: Entry | None) -> str | None:
-    return None if entry is None else _encode(entry)
-
-
-def _entry(text: str | None) -> Entry | None:
-    return None if text is None else Entry(*json.loads(text))
+def _entry(fields: list[Any] | None) -> Entry | None:
+    return None if fields is None else Entry(*fields)

@@ -44,11 +44,17 @@ class LocalEnd:
 
     async def send(self, wanted: Sequence[Wanted]) -> AsyncIterator[bytes]:
         """Yield the transfer stream of files."""
-        pieces = iter(self.root.records(wanted))
-        while True:
-            piece = await self._do(lambda: next(pieces, None), len(wanted))
-            if piece is None:
-                return
+        async for piece in self._sent(self.root.records(wanted), len(wanted)):
+            yield piece
+
+    async def send_first(self, files: Sequence[str], found: dict[str, Digested | str]) -> AsyncIterator[bytes]:
+        """Yield the transfer stream of files that have no digest yet; `found` gets what `digest` would return."""
+        async for piece in self._sent(self.root.first_records(files, found), len(files)):
+            yield piece
+
+    async def _sent(self, records: Iterable[bytes], size: int) -> AsyncIterator[bytes]:
+        pieces = iter(records)
+        while (piece := await self._do(lambda: next(pieces, None), size)) is not None:
             yield piece
 
     async def stage(self, stream: AsyncIterator[bytes]) -> Sequence[Staged]:
@@ -64,9 +70,9 @@ class LocalEnd:
             except StreamError as exc:
                 raise BreachError(f"the agent sends what is no transfer: {exc}") from exc
 
-    async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Bring changes into place."""
-        return await self._do(lambda: self.root.apply(changes), len(changes))
+    async def apply(self, changes: Sequence[Change]) -> AsyncIterator[Sequence[Outcome]]:
+        """Bring changes into place; what became of them is yielded at once."""
+        yield await self._do(lambda: self.root.apply(changes), len(changes))
 
     async def _do(self, work: Callable[[], T], size: int) -> T:
         if gone := self.root.gone():
@@ -112,14 +118,12 @@ def _moved(stream: Iterator[bytes], move: Callable[[str], str]) -> Iterator[byte
     """Yield a transfer stream whose records have other paths."""
     buffer = transfer.Buffer(stream)
     while not buffer.ended():
-        value = buffer.json(transfer.HEADER_LIMIT)
-        header = transfer.header_of(value)
-        yield transfer.packed([move(header.path), *value[1:]])
-        if header.size < 0:
-            continue
-        left = header.size
-        if header.form:
-            steps = buffer.json(transfer.STEPS_LIMIT)
-            yield transfer.packed(steps)
-            left = sum(length for kind, _, length in transfer.steps_from(steps, header) if kind == "l")
-        yield from buffer.pieces(left)
+        headers = transfer.headers_of(buffer.json(transfer.HEADER_LIMIT))
+        yield transfer.packed([header._replace(path=move(header.path)) for header in headers])
+        for header in headers:
+            left = max(header.size, 0)
+            if header.form:
+                steps = buffer.json(transfer.STEPS_LIMIT)
+                yield transfer.packed(steps)
+                left = sum(length for kind, _, length in transfer.steps_from(steps, header) if kind == "l")
+            yield from buffer.pieces(left)

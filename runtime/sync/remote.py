@@ -54,12 +54,13 @@ class FarEnd:
         with _gone():
             return await self.agent.stage(self.rule, stream)
 
-    async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Bring changes into place."""
+    async def apply(self, changes: Sequence[Change]) -> AsyncIterator[Sequence[Outcome]]:
+        """Bring changes into place; yield what became of them as it is heard."""
         # What is undone by someone else later on would be listed as it was before.
         self.listing = self._found = ""
         with _gone():
-            return await self.agent.apply(self.rule, changes)
+            async for outcomes in self.agent.apply(self.rule, changes):
+                yield outcomes
 
 
 @contextlib.contextmanager

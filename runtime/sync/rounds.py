@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from devcfg.runtime.pod.agent.entries import DISK_FULL, Entry
+from devcfg.runtime.pod.agent.entries import DISK_FULL, Digested, Entry
 from devcfg.runtime.pod.agent.paths import HIDDEN, is_hidden
 from devcfg.runtime.sync import conflicts
 from devcfg.runtime.sync.batch import Batch, Carried, Parties, Party
-from devcfg.runtime.sync.endpoint import Endpoint, GoneError, Unchanged
+from devcfg.runtime.sync.endpoint import Endpoint, GoneError, Source, Unchanged
 from devcfg.runtime.sync.events import Changed, Conflicted, Event, Halted, Synced
 from devcfg.runtime.sync.failures import Failures
 from devcfg.runtime.sync.halts import Halt, check_halts, disk_full, root_gone
@@ -31,9 +33,10 @@ ROUNDS = 20
 class Rounds:
     """One rule. One call at a time."""
 
-    def __init__(self, mode: Mode, kept: str, index: Index, local: Endpoint, tell: Callable[[Event], None]) -> None:
+    def __init__(self, mode: Mode, kept: str, index: Index, local: Source, tell: Callable[[Event], None]) -> None:
         self.mode = mode
         self.index = index
+        self.source = local
         self.local = Party(local, Snapshot(index.digests(Side.LOCAL)))
         self.far: Party | None = None
         self.ancestor: Tree = index.ancestor()
@@ -149,7 +152,11 @@ class Rounds:
             if self.far is None or not self.busy:
                 return
             try:
-                await self._round((self.local, self.far))
+                if self._synced:
+                    await self._round((self.local, self.far))
+                else:
+                    with _unswept():
+                        await self._round((self.local, self.far))
             except GoneError as exc:
                 self.lose(exc.side, str(exc))
                 return
@@ -168,8 +175,11 @@ class Rounds:
         changed: set[str] = set()
         for side in Side:
             changed |= await self._look(side, parties[side])
-        if self._first:
-            self._remember(parties, learn(self.index.intents(), *(party.snapshot.tree for party in parties)))
+        ahead: dict[str, str] = {}
+        for side in Side:
+            changed |= await self._read(side, parties, ahead)
+        if self._first and (intents := self.index.intents()):
+            self._remember(parties, learn(intents, *(party.snapshot.tree for party in parties)))
         decided = self._verdicts
         found = self._plan(parties, changed)
         if not whole and sum(step.new is None for step in found.to_local) >= SEVERAL:
@@ -181,11 +191,12 @@ class Rounds:
         halts = check_halts(self.ancestor, parties[0].snapshot.tree, parties[1].snapshot.tree, self.mode, found)
         accepted, self._accepted = self._accepted, False
         if halts and not accepted:
+            self._remember(parties, {}, settled=False)
             self._halt(halts)
             self._first = True
             return
         self._report(found)
-        carried = await self._carry(parties, found)
+        carried = await self._carry(parties, found, ahead)
         self._conclude(found, carried)
 
     async def _look(self, side: Side, party: Party) -> set[str]:
@@ -202,13 +213,32 @@ class Rounds:
             snapshot.take_same(scan.started_ns)
         else:
             changed = snapshot.take_all(scan) if whole else snapshot.take_some(scan, hints)
+        return changed
+
+    async def _read(self, side: Side, parties: Parties, ahead: dict[str, str]) -> set[str]:
+        """Take the digests that are not known; return what changed by that."""
+        endpoint, snapshot = parties[side]
+        changed: set[str] = set()
         if unread := snapshot.unread():
-            found = snapshot.read(await endpoint.digest(unread))
+            if side is Side.LOCAL and not self.ancestor and not parties[Side.FAR].snapshot.tree:
+                digests = await self._send_ahead(unread, parties[Side.FAR].endpoint, ahead)
+            else:
+                digests = await endpoint.digest(unread)
+            changed = snapshot.read(digests)
             # What does not hold still is looked at once more; if it goes on so, a hint or the truth scan comes back.
-            self.hint(side, [(path, False) for path in found if snapshot.tree.get(path) == UNREAD])
-            changed |= found
+            self.hint(side, [(path, False) for path in changed if snapshot.tree.get(path) == UNREAD])
         endpoint.settle()
         return changed
+
+    async def _send_ahead(self, files: list[str], far: Endpoint, ahead: dict[str, str]) -> dict[str, Digested | str]:
+        """Take digests, and have what was read wait on the far side: nothing is there, so any plan will want it all."""
+        found: dict[str, Digested | str] = {}
+        staged = await far.stage(self.source.send_first(files, found))
+        problems = {one.path for one in staged if one.problem}
+        for path, known in found.items():
+            if isinstance(known, Digested) and path not in problems:
+                ahead[path] = known.digest
+        return found
 
     def _plan(self, parties: Parties, changed: set[str]) -> SyncPlan:
         mode = Mode.ONE_WAY_REPLICA if self._seeded else self.mode
@@ -217,20 +247,20 @@ class Rounds:
         verdicts, self._verdicts = self._verdicts, {}
         return plan(self.ancestor, local, far, mode, paths=paths, verdicts=verdicts)
 
-    async def _carry(self, parties: Parties, found: SyncPlan) -> Carried:
+    async def _carry(self, parties: Parties, found: SyncPlan, ahead: dict[str, str]) -> Carried:
         lost = await self._keep(found.keep, parties[Side.FAR])
         work = tuple(
             [step for step in found.steps(side) if not self.failures.waits(side, step) and not _touches(step, lost)]
             for side in Side
         )
-        batch = Batch(parties, (work[0], work[1]))
+        batch = Batch(parties, (work[0], work[1]), ahead)
         await batch.transfer()
         intents = batch.intents()
         if intents:
             self.index.intend(intents)
         whole = False
         try:
-            await batch.apply()
+            await batch.apply(lambda agreed: self._remember(parties, agreed, settled=False))
             whole = True
         finally:
             self._remember(parties, found.ancestor | batch.carried.ancestor, settled=whole)
@@ -285,12 +315,26 @@ class Rounds:
         self._first = False
         if not self._synced:
             self._synced = True
+            # What is known of a tree is in no cycle: a look through 100,000 files would stop a save for too long.
+            gc.freeze()
             files = sum(entry.kind == "f" for entry in self.ancestor.entries.values())
             self._tell(Synced(files, carried.bytes, ms))
         elif done:
             self.times.add(ms)
         if done:
             self._tell(Changed(tuple(carried.done[1]), tuple(carried.done[0]), carried.bytes, ms))
+
+
+@contextlib.contextmanager
+def _unswept() -> Iterator[None]:
+    """Let nobody look for cycles while a whole tree is learnt: it only grows, and each look goes through all of it."""
+    sweeps = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if sweeps:
+            gc.enable()
 
 
 def refused(path: str) -> str:

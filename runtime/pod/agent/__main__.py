@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import gc
 import os
 import signal
 import sys
 import time
+from contextlib import suppress
 
 from . import frames
 from .lock import LockError, acquire
@@ -15,6 +18,10 @@ from .verbs import Verbs, features
 
 SWITCH = 0.0005
 """Seconds a thread keeps the interpreter: with the usual 5 ms, each read would wait for the worker as long."""
+SET_PIPE_SIZE, PIPE_SIZE = 1031, 1 << 20
+"""Linux's F_SETPIPE_SZ: with the usual 64 KiB between them, both ends of a transfer would wake each other for each."""
+CYCLES = 100_000
+"""New objects after which to look for cycles: rows and changes come by the thousand, and are in none."""
 
 
 def main() -> int:
@@ -24,10 +31,14 @@ def main() -> int:
         return 64
     signal.signal(signal.SIGUSR1, _supersede)
     sys.setswitchinterval(SWITCH)
+    gc.freeze()
+    gc.set_threshold(CYCLES)
     try:
         acquire(sys.argv[1])
         # Nothing that prints or reads by itself may touch the link.
         source, sink = os.dup(0), os.dup(1)
+        with suppress(OSError):  # no pipe, no Linux, or more than a user may have
+            fcntl.fcntl(source, SET_PIPE_SIZE, PIPE_SIZE)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.dup2(2, 1)

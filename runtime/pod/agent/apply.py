@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
-from typing import Callable, Iterable
+from typing import Callable, Iterable, Iterator, Sequence
 
 from . import inplace, paths, swap
 from .digest import open_file
@@ -56,23 +56,25 @@ class Applier:
         self._inplace = inplace
         self._folders = paths.Folders(root)
 
-    def run(self, changes: Iterable[Change], tell: Callable[[Outcome], None] | None = None) -> list[Outcome]:
-        """Apply directories, files and links, deletions, and what replaces a directory; outcomes as they were given.
+    def run(self, changes: Sequence[Change], tell: Callable[[Outcome], None] | None = None) -> Iterator[Outcome]:
+        """Apply directories, files and links, deletions, and what replaces a directory.
 
-        `tell` hears each as it happens.
+        `tell` hears each outcome as it happens; yielded they are in the order of the changes, as soon as that allows.
         """
         self._stage.renew()
-        given = list(changes)
         outcomes: dict[int, Outcome] = {}
+        yielded = 0
         with self._folders:
-            for number in _in_order(given):
-                found = outcomes[number] = self._one(given[number])
+            for number in _in_order(changes):
+                change = changes[number]
+                found = outcomes[number] = self._one(change)
+                if change.new and (left := self._stage.content.pop((change.path, change.new.content), None)):
+                    self._stage.drop(left.name)
                 if tell:
                     tell(found)
-        for change in given:
-            if change.new and (left := self._stage.content.pop((change.path, change.new.content), None)):
-                self._stage.drop(left.name)
-        return [outcomes[number] for number in range(len(given))]
+                while yielded in outcomes:
+                    yield outcomes.pop(yielded)
+                    yielded += 1
 
     def _one(self, change: Change) -> Outcome:
         path = change.path
@@ -271,7 +273,7 @@ class Applier:
         return Held()
 
 
-def _in_order(changes: list[Change]) -> list[int]:
+def _in_order(changes: Sequence[Change]) -> list[int]:
     """Directories from the top, then files and links, then deletions from below, then what replaces a directory."""
 
     def turn(number: int) -> tuple[int, str]:

@@ -78,40 +78,39 @@ def read_small(fd: int, size: int) -> bytes:
 
 def digest_open(fd: int, stat: os.stat_result) -> Digested | str:
     """Return the digest of an open file, or that it changed meanwhile."""
-    size = stat.st_size
-    chunks = None
-    if size < LARGE:
-        content = read_small(fd, size)
-        if len(content) != size:
+    if stat.st_size < LARGE:
+        return read_open(fd, stat)[0]
+    chunker = Chunker()
+    at = 0
+    for start, end in data_spans(fd, stat.st_size):
+        chunker.zeros(start - at)
+        at = start
+        for piece in read_exactly(fd, start, end):
+            chunker.feed(piece)
+            at += len(piece)
+        if at != end:
             return CHANGED
-        found = digest(content)
-    else:
-        chunker = Chunker()
-        at = 0
-        for start, end in data_spans(fd, size):
-            chunker.zeros(start - at)
-            at = start
-            for piece in read_exactly(fd, start, end):
-                chunker.feed(piece)
-                at += len(piece)
-            if at != end:
-                return CHANGED
-        chunker.zeros(size - at)
-        found = chunker.finish()
-        chunks = chunker.chunks
+    chunker.zeros(stat.st_size - at)
+    found = chunker.finish()
     before = stat_from(stat)
-    return Digested(found, before, chunks) if stat_from(os.fstat(fd)) == before else CHANGED
+    return Digested(found, before, chunker.chunks) if stat_from(os.fstat(fd)) == before else CHANGED
+
+
+def read_open(fd: int, stat: os.stat_result) -> tuple[Digested | str, bytes]:
+    """Return the same of a small file, and its content."""
+    content = read_small(fd, stat.st_size)
+    before = stat_from(stat)
+    if len(content) != stat.st_size or stat_from(os.fstat(fd)) != before:
+        return CHANGED, b""
+    return Digested(digest(content), before, None), content
 
 
 def digest_file(folders: paths.Folders, path: str, known: Digested | None) -> Digested | str:
     """Return the digest of a file, taken over from what is known where the stat is equal, or the problem in words."""
     try:
         fd, stat = open_file(folders, path)
-    except (FileNotFoundError, NotADirectoryError, NotAFileError):
-        return CHANGED
     except OSError as problem:
-        # A link that took the file's place says ELOOP.
-        return CHANGED if problem.errno in (errno.ELOOP, errno.ENXIO) else words(problem)
+        return unopened(problem)
     try:
         if known is not None and known.stat == stat_from(stat):
             return known
@@ -120,3 +119,11 @@ def digest_file(folders: paths.Folders, path: str, known: Digested | None) -> Di
         return words(problem)
     finally:
         os.close(fd)
+
+
+def unopened(problem: OSError) -> str:
+    """Say why a file that was seen a moment ago cannot be opened."""
+    if isinstance(problem, (FileNotFoundError, NotADirectoryError, NotAFileError)):
+        return CHANGED
+    # A link that took the file's place says ELOOP.
+    return CHANGED if problem.errno in (errno.ELOOP, errno.ENXIO) else words(problem)

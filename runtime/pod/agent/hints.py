@@ -85,11 +85,14 @@ class Watching:
             os.read(self._wake, 4096)
         with self._lock:
             done, self._after = self._after, []
-        hints = self._without_own(self._watch.drain())
+        # Each file that goes into a watched directory is an event: new ones are watched when all is in them.
+        waited = self._applying.locked()
+        hints = self._without_own(self._watch.drain(grow=not waited))
         while not self._applying.acquire(timeout=LOOK):
-            hints = self._without_own(hints.joined(self._watch.drain()))
+            waited = True
+            hints = self._without_own(hints.joined(self._watch.drain(grow=False)))
         try:
-            if self._applied:
+            if waited or self._applied:
                 # Each event of what was applied is in the queue by now: after this drain nothing of it comes.
                 hints = self._below_own(self._without_own(hints.joined(self._watch.drain())))
                 for path in list(self._applied)[:-APPLIED]:
@@ -102,13 +105,16 @@ class Watching:
             one()
 
     def _without_own(self, hints: Hints) -> Hints:
-        """Leave out the paths that are as the client itself made them."""
+        """Leave out the paths that are as the client itself made them, and those right below what is looked at whole.
+
+        Of a first sync these are nearly all: each would be looked at here, and once more with its directory.
+        """
         own = self._applied
-        found = self._root.stats(path for path, deep in hints.paths if not deep and path in own)
-        if not found:
-            return hints
+        whole = {path for path, deep in hints.paths if deep}
+        kept = [(path, deep) for path, deep in hints.paths if deep or paths.parent(path) not in whole]
+        found = self._root.stats(path for path, deep in kept if not deep and path in own)
         return hints._replace(
-            paths=[(path, deep) for path, deep in hints.paths if path not in found or found[path] != own[path]]
+            paths=[(path, deep) for path, deep in kept if path not in found or found[path] != own[path]]
         )
 
     def _below_own(self, hints: Hints) -> Hints:

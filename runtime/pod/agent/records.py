@@ -2,7 +2,8 @@
 
 A record is a u32 length, a JSON header [path, size, digest, executable, mtime_ns, form, base stat], and the content:
 form 0 as it is, form 1 a u32 length, JSON steps, and the literal bytes of the steps. A header of size -1 takes the
-record before it back, or stands for one that could not be begun: its digest is then the reason.
+record before it back, or stands for one that could not be begun: its digest is then the reason. A list of headers
+stands for as many records: what follows each comes after all of them. Small files cost less that way.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Iterable, Iterator, NamedTuple
 
 from . import paths
 from .chunks import LARGE, MOST, ZEROS, digest, steps_of
-from .digest import CHANGED, digest_open, open_file, read_exactly, read_small
+from .digest import CHANGED, digest_open, open_file, read_exactly, read_open, read_small, unopened
 from .entries import (
     SIZE_LIMIT,
     Digested,
@@ -29,9 +30,11 @@ from .entries import (
 
 LENGTH = struct.Struct(">I")
 ENCODE = json.JSONEncoder(separators=(",", ":")).encode  # made once: `dumps` makes one for each record
-HEADER_LIMIT = 64 << 10
+HEADER_LIMIT = 1 << 20
+TOGETHER = 32
+"""The records under one header; with the longest names that there are they fit into the limit."""
 STEPS_LIMIT = 32 << 20
-JOINED = 128 << 10
+JOINED = 256 << 10
 PIECE = 256 << 10
 
 
@@ -52,19 +55,85 @@ def taken_back(path: str, reason: str) -> bytes:
 
 def records(root: int, wanted: Iterable[Wanted], known: dict[str, Digested]) -> Iterator[bytes]:
     """Yield the records of files; what is no longer as wanted is taken back. `known` has chunks of large files."""
-    joined = bytearray()
     with paths.Folders(root) as folders:
-        for each in wanted:
-            for piece in _record(folders, each, known.get(each.path)):
-                joined += piece
-                if len(joined) >= JOINED:
-                    yield bytes(joined)
-                    joined.clear()
+        yield from _joined(piece for each in wanted for piece in _record(folders, each, known.get(each.path)))
+
+
+def first_records(root: int, files: Iterable[str], found: dict[str, Digested | str]) -> Iterator[bytes]:
+    """Yield the records of files whose digests nobody knows yet: each small one is read once for both.
+
+    `found` gets every digest, or why there is none; then there is no record either.
+    """
+    with paths.Folders(root) as folders:
+        yield from _joined(piece for path in files for piece in _first_record(folders, path, found))
+
+
+class Small(NamedTuple):
+    """A record that may stand with others under one header."""
+
+    header: list[Any]
+    content: bytes
+
+
+def _joined(pieces: Iterable[Small | bytes]) -> Iterator[bytes]:
+    joined = bytearray()
+    for piece in _gathered(pieces):
+        joined += piece
+        if len(joined) >= JOINED:
+            yield bytes(joined)
+            joined.clear()
     if joined:
         yield bytes(joined)
 
 
-def _record(folders: paths.Folders, wanted: Wanted, known: Digested | None) -> Iterator[bytes]:
+def _gathered(pieces: Iterable[Small | bytes]) -> Iterator[bytes]:
+    small: list[Small] = []
+    size = 0
+    for piece in pieces:
+        if isinstance(piece, Small):
+            small.append(piece)
+            size += len(piece.content)
+            if len(small) == TOGETHER or size >= JOINED:
+                yield _together(small)
+                small, size = [], 0
+            continue
+        if small:
+            yield _together(small)
+            small, size = [], 0
+        yield piece
+    if small:
+        yield _together(small)
+
+
+def _together(small: list[Small]) -> bytes:
+    headers = [one.header for one in small]
+    return packed(headers if len(small) > 1 else headers[0]) + b"".join([one.content for one in small])
+
+
+def _first_record(folders: paths.Folders, path: str, found: dict[str, Digested | str]) -> Iterator[Small | bytes]:
+    try:
+        fd, stat = open_file(folders, path)
+    except OSError as problem:
+        found[path] = unopened(problem)
+        return
+    try:
+        if stat.st_size < LARGE:
+            known, content = read_open(fd, stat)
+            found[path] = known
+            if isinstance(known, Digested):
+                executable = is_executable(stat.st_mode)
+                yield Small([path, stat.st_size, known.digest, executable, stat.st_mtime_ns, 0, None], content)
+        else:
+            known = found[path] = digest_open(fd, stat)
+            if isinstance(known, Digested):
+                yield from _large(fd, stat, Wanted(path, known.digest, None, None, None), known)
+    except OSError as problem:
+        found[path] = words(problem)
+    finally:
+        os.close(fd)
+
+
+def _record(folders: paths.Folders, wanted: Wanted, known: Digested | None) -> Iterator[Small | bytes]:
     path = wanted.path
     try:
         fd, stat = open_file(folders, path)
@@ -80,8 +149,8 @@ def _record(folders: paths.Folders, wanted: Wanted, known: Digested | None) -> I
             if len(content) != stat.st_size or (wanted.stat is None and digest(content) != wanted.digest):
                 yield taken_back(path, CHANGED)
                 return
-            yield packed([path, len(content), wanted.digest, is_executable(stat.st_mode), stat.st_mtime_ns, 0, None])
-            yield content
+            executable = is_executable(stat.st_mode)
+            yield Small([path, len(content), wanted.digest, executable, stat.st_mtime_ns, 0, None], content)
         else:
             yield from _large(fd, stat, wanted, known)
     except OSError as problem:
@@ -187,8 +256,15 @@ class Header(NamedTuple):
     base: Stat | None
 
 
+def headers_of(value: Any) -> list[Header]:
+    """Read a header, or a list of them."""
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return [header_of(one) for one in value]
+    return [header_of(value)]
+
+
 def header_of(value: Any) -> Header:
-    """Read a header."""
+    """Read one header."""
     if not isinstance(value, list) or len(value) != 7:
         raise StreamError("a header is a list of seven")
     path, size, found, executable, mtime, form, base = value

@@ -18,7 +18,7 @@ from .cleaning import clean
 from .digest import digest_file, open_file, read_exactly
 from .entries import Change, Digested, Outcome, Scan, Staged, Stat, Wanted, stat_from
 from .ignore import Ignores
-from .records import records
+from .records import first_records, records
 from .scan import Walk
 from .stage import NEW, Stage, write_all
 from .watch import Watch
@@ -116,12 +116,20 @@ class Root:
         """Yield the transfer stream of the wanted files, never more than a MiB in memory."""
         return records(self._fd, wanted, self._chunked)
 
+    def first_records(self, files: Iterable[str], found: dict[str, Digested | str]) -> Iterator[bytes]:
+        """Yield the transfer stream of files that have no digest yet; `found` gets what `digest` would return."""
+        return first_records(self._fd, files, found)
+
     def stage(self, stream: Iterable[bytes]) -> list[Staged]:
         """Take a transfer stream; what is whole and right waits for `apply`. ValueError when it is no such stream."""
         return self._stage.receive(stream)
 
-    def apply(self, changes: Iterable[Change], tell: Callable[[Outcome], None] | None = None) -> list[Outcome]:
-        """Bring changes into place: directories, then files and links, then deletions; `tell` hears each outcome."""
+    def apply(self, changes: Sequence[Change]) -> list[Outcome]:
+        """Bring changes into place: directories, then files and links, then deletions."""
+        return list(self.applying(changes))
+
+    def applying(self, changes: Sequence[Change], tell: Callable[[Outcome], None] | None = None) -> Iterator[Outcome]:
+        """Do the same while the outcomes are taken, which keep the order of the changes; `tell` hears each at once."""
         return Applier(self._fd, self._stage, self._ignores, self._hidden, inplace=self._inplace).run(changes, tell)
 
     def clean(self) -> None:

@@ -10,7 +10,7 @@ from . import paths
 from .chunks import LARGE, Chunker, digest
 from .digest import CHANGED, open_file, read_exactly
 from .entries import DISK_FULL, Staged, stat_from, words
-from .records import HEADER_LIMIT, STEPS_LIMIT, Buffer, Header, header_of, steps_from
+from .records import HEADER_LIMIT, STEPS_LIMIT, Buffer, Header, headers_of, steps_from
 
 NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 WRONG = "not what its digest says"
@@ -78,13 +78,16 @@ class Stage:
         results: list[Staged] = []
         with paths.Folders(self._root) as folders:
             while not buffer.ended():
-                header = header_of(buffer.json(HEADER_LIMIT))
-                if header.size < 0:
-                    self._take_back(header, results)
-                else:
-                    found = self._small(header, buffer) if header.size < LARGE else self._large(folders, header, buffer)
-                    results.append(Staged(header.path, header.digest, found))
+                for header in headers_of(buffer.json(HEADER_LIMIT)):
+                    self._record(folders, header, buffer, results)
         return results
+
+    def _record(self, folders: paths.Folders, header: Header, buffer: Buffer, results: list[Staged]) -> None:
+        if header.size < 0:
+            self._take_back(header, results)
+        else:
+            found = self._small(header, buffer) if header.size < LARGE else self._large(folders, header, buffer)
+            results.append(Staged(header.path, header.digest, found))
 
     def _take_back(self, header: Header, results: list[Staged]) -> None:
         digest_before = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import threading
+from contextlib import nullcontext
 from typing import Any, Callable, Iterator, TypeVar
 
 from . import listing, paths
@@ -145,12 +146,9 @@ class Verbs:
     def _apply(self, call: Call) -> None:
         root, changes = self._root(call), _items(call, change_of)
         watch = self._watches.get(_text(call, "rule"))
-        if watch is None:
-            outcomes = root.apply(changes)
-        else:
-            with watch.applying() as tell:
-                outcomes = root.apply(changes, tell)
-        call.answer_bulk({}, listing.lines(map(outcome_json, outcomes)))
+        # The client takes the first outcomes while the last changes are made.
+        with watch.applying() if watch is not None else nullcontext() as tell:
+            call.answer_bulk({}, listing.lines(map(outcome_json, root.applying(changes, tell))))
 
     def _clean(self, call: Call) -> None:
         self._root(call).clean()

@@ -68,6 +68,8 @@ class Watch:
         self._tree: Node | None = None
         self._nodes: dict[int, Node] = {}
         self._seen: dict[str, Row] = {}
+        self._late: list[tuple[Node, str]] = []  # directories that appeared and are not watched yet
+        self._lost = False  # events were lost, and what they told is not watched yet
         self._inotify: inotify.Inotify | None = None
         try:
             self._inotify = inotify.Inotify()
@@ -85,19 +87,28 @@ class Watch:
             self._inotify.close()
             self._inotify = None
 
-    def drain(self) -> Hints:
-        """Return the hints of everything that happened up to now; the kernel queues each event as it happens."""
+    def drain(self, *, grow: bool = True) -> Hints:
+        """Return the hints of everything that happened up to now; the kernel queues each event as it happens.
+
+        Without `grow` new directories are watched by the next drain that may: they are hinted whole, so whoever looks
+        below after that has missed nothing.
+        """
         if self._inotify is None:
             return self._poll()
         gathered = Gathered()
         try:
             for event in self._inotify.events():
                 self._take(event, gathered)
+            if grow:
+                self._grow_late()
             if not os.fstat(self._root).st_nlink:
                 # No event tells it, as long as the directory is open here.
                 gathered.all(ROOT_GONE)
-            elif gathered.rescan:
+                return gathered.hints()
+            self._lost |= gathered.rescan
+            if self._lost and grow:
                 self._plant()
+                self._lost = False
         except OSError as problem:
             self._give_up(problem)
             return Hints([], rescan=True, reason=self.degraded)
@@ -214,17 +225,21 @@ class Watch:
             self._drop(node.children.pop(event.name, None))
         elif event.mask & (inotify.CREATE | inotify.MOVED_TO):
             self._drop(node.children.pop(event.name, None))
-            self._grow_late(node, event.name)
+            self._late.append((node, event.name))
         gathered.add(path, deep=True)
 
-    def _grow_late(self, node: Node, name: str) -> None:
-        """Watch a directory that appeared; by the time it is opened it may be gone or moved on, which is told too."""
-        try:
-            with paths.Folders(self._root) as folders:
-                self._grow(folders.open(node.level.path), node, name)
-        except OSError as problem:
-            if problem.errno in (errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.ENFILE):
-                raise
+    def _grow_late(self) -> None:
+        """Watch the directories that appeared; by the time one is opened it may be gone or moved on, which is told."""
+        late, self._late = self._late, []
+        with paths.Folders(self._root) as folders:
+            for node, name in late:
+                if self._nodes.get(node.number) is not node or name in node.children:
+                    continue
+                try:
+                    self._grow(folders.open(node.level.path), node, name)
+                except OSError as problem:
+                    if problem.errno in (errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.ENFILE):
+                        raise
 
     def _drop(self, node: Node | None) -> None:
         if node is None:

@@ -43,6 +43,11 @@ def sides(link_tools, tmp_path):
     return run
 
 
+async def applied(agent, changes):
+    """Bring changes into place; return all outcomes."""
+    return [outcome async for outcomes in agent.apply("r", changes) for outcome in outcomes]
+
+
 async def push(agent, root, names):
     """Bring local files to the far side; return the outcomes."""
     digested = root.digest(names, {})
@@ -50,7 +55,7 @@ async def push(agent, root, names):
     staged = await agent.stage("r", root.records(wanted))
     assert staged == ()
     changes = [Change(name, None, None, Entry("f", digested[name].digest, executable=False), 10**18) for name in names]
-    return await agent.apply("r", changes)
+    return await applied(agent, changes)
 
 
 def test_files_reach_the_far_side_and_come_back(sides, tmp_path):
@@ -145,7 +150,7 @@ def test_a_tree_that_the_client_made_is_no_hint_but_what_others_put_into_it_is(s
 
     async def work(agent, root, link):
         await agent.watch("r")
-        await agent.apply("r", [Change(path, None, None, directory, 0) for path in ("tree", "tree/sub")])
+        await applied(agent, [Change(path, None, None, directory, 0) for path in ("tree", "tree/sub")])
         await push(agent, root, names)
         await agent.cookie("r", 1)
         ours = await told(link)

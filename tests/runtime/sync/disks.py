@@ -41,6 +41,8 @@ class Disk:
     found: str = ""
     """The whole scan that all is known from, and the last one, as the far end keeps them."""
     staged: set = field(default_factory=set)
+    sent: int = 0
+    """The files that were read once more to be sent: their digests were known."""
     meanwhile: list = field(default_factory=list)
     """What users do just before each single change of an apply."""
 
@@ -112,9 +114,16 @@ class Disk:
     async def send(self, wanted):
         self.step()
         for one in wanted:
+            self.sent += 1
             entry = self.entries.get(one.path)
             whole = entry is not None and entry.kind == "f" and entry.content == one.digest
             yield json.dumps([one.path, one.digest, "" if whole else "changed"]).encode()
+            self.step()
+
+    async def send_first(self, files, found):
+        found |= await self.digest(files)
+        for path, known in found.items():
+            yield json.dumps([path, "", known] if known == "changed" else [path, known.digest, ""]).encode()
             self.step()
 
     async def stage(self, stream):
@@ -130,14 +139,16 @@ class Disk:
     async def apply(self, changes):
         self.listing = self.found = ""
         self.step()
-        outcomes = {}
+        outcomes, told = {}, 0
         for change in sorted(changes, key=_turn):
             if self.meanwhile:
                 self.meanwhile.pop(0)()
             self.step()
             outcomes[change.path] = self._apply(change)
+            while changes[told:] and changes[told].path in outcomes:
+                yield [outcomes[changes[told].path]]
+                told += 1
         self.step()
-        return [outcomes[change.path] for change in changes]
 
     def _apply(self, change):
         path, old, old_stat, new, _ = change

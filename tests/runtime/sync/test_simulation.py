@@ -1,6 +1,7 @@
 """Rounds over two disks in memory that lose hints, die at any step and come back: no value is lost, and both agree."""
 
 import asyncio
+import gc
 import tempfile
 
 from hypothesis import given
@@ -30,13 +31,13 @@ events = st.lists(
 class World:
     """Two disks, the rounds between them, and what their users have written and not overwritten since."""
 
-    def __init__(self, mode, folder):
+    def __init__(self, mode, folder, *, fresh=False):
         self.mode, self.file = mode, f"{folder}/index"
         self.disks = Disk(), Disk()
         self.live, self.touched, self.old = (set(), set()), (set(), set()), {}
         self.number, self.now = 0, 0.0
         self.told = []
-        for disk in self.disks:
+        for disk in self.disks[: 1 if fresh else 2]:
             disk.set("anchor", Entry("f", "anchor", False))
         self.start()
 
@@ -154,10 +155,10 @@ def check(world):
     assert world.live[0] | world.live[1] <= there
 
 
-@given(events)
-def test_whatever_is_cut_or_forgotten_both_sides_agree_and_every_value_is_there(history):
+@given(events, st.booleans())
+def test_whatever_is_cut_or_forgotten_both_sides_agree_and_every_value_is_there(history, fresh):
     with tempfile.TemporaryDirectory(dir=scratch()) as folder:
-        world = World(Mode.TWO_WAY_SAFE, folder)
+        world = World(Mode.TWO_WAY_SAFE, folder, fresh=fresh)
         asyncio.run(world.run(history))
         check(world)
         before = [dict(disk.stats) for disk in world.disks]
@@ -169,9 +170,9 @@ def test_whatever_is_cut_or_forgotten_both_sides_agree_and_every_value_is_there(
 HERE, THERE = Side
 
 
-def scenario(*history, mode=Mode.TWO_WAY_SAFE):
+def scenario(*history, mode=Mode.TWO_WAY_SAFE, fresh=False):
     with tempfile.TemporaryDirectory(dir=scratch()) as folder:
-        world = World(mode, folder)
+        world = World(mode, folder, fresh=fresh)
         asyncio.run(world.run(history))
         world.index.close()
     return world
@@ -224,3 +225,36 @@ def test_what_changes_while_it_is_applied_is_not_overwritten():
     )
     check(world)
     assert list(world.rounds.conflicts) == ["a"]
+
+
+def test_an_empty_side_is_filled_from_one_reading_of_each_file():
+    world = scenario(("user", HERE, [*file_at("a"), *file_at("b/c")]), ("sync", None, 0), fresh=True)
+    check(world)
+    assert world.seen(HERE) == world.seen(THERE)
+    assert world.disks[HERE].sent == 0
+
+
+def test_whatever_the_step_at_which_a_side_dies_while_it_is_filled_all_of_it_arrives():
+    for step in range(20):
+        for victim in Side:
+            world = scenario(
+                ("user", HERE, [*file_at("a"), *file_at("b/c")]),
+                ("sync", victim, step),
+                ("user", HERE, file_at("a")),
+                ("user", THERE, file_at("d")),
+                ("sync", None, 0),
+                fresh=True,
+            )
+            check(world)
+            assert not world.rounds.conflicts, (step, victim)
+            assert world.seen(HERE) == world.seen(THERE)
+
+
+def test_cycles_are_looked_for_again_after_a_tree_was_compared_but_never_in_what_is_known_of_it():
+    gc.unfreeze()
+    try:
+        scenario(("user", HERE, file_at("a")), ("sync", THERE, 3), ("sync", None, 0))
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()

@@ -258,3 +258,20 @@ def test_a_file_made_while_an_unseen_version_is_out_keeps_both(sides, monkeypatc
 
     assert sides.apply(change) == ["modified"]
     assert {path.read_bytes() for path in full.parent.iterdir() if path.is_file()} == {b"newest", b"unseen"}
+
+
+def test_outcomes_come_while_the_rest_is_still_to_be_done_and_in_the_order_of_the_changes(sides):
+    for path in ("gone", "last"):
+        sides.write(path, b"x", "far")
+    sides.write("new", b"new")
+    changes = [sides.change("gone", None), sides.change("d", D), sides.change("new", sides.send("new"))]
+    done = []
+    outcomes = sides.far.applying(changes, lambda one: done.append(one.path))
+
+    assert next(outcomes).path == "gone"
+    assert done == ["d", "new", "gone"]
+    outcomes = sides.far.applying([sides.change("d/sub", D), sides.change("last", None)])
+    assert next(outcomes).path == "d/sub"
+    assert (sides.base / "far" / "last").exists()
+    assert [one.path for one in outcomes] == ["last"]
+    assert not (sides.base / "far" / "last").exists()

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from devcfg.runtime.pod.agent import chunks as chunking
 from devcfg.runtime.pod.agent.chunks import LARGE, Chunker, steps_of
-from devcfg.runtime.pod.agent.entries import Digested, Wanted
-from devcfg.runtime.pod.agent.records import packed
+from devcfg.runtime.pod.agent.entries import Digested, Entry, Wanted
+from devcfg.runtime.pod.agent.records import HEADER_LIMIT, TOGETHER, packed
 from devcfg.runtime.pod.agent.root import Root
+from devcfg.runtime.pod.agent.stage import WRONG
 
 from .conftest import Sides, in_child
 
@@ -117,7 +118,45 @@ HOSTILE = [
     ["f", 1, "0" * 32, False, 0, 0, [1, 2, 3]],
     ["f\0", 1, "0" * 32, False, 0, 0, None],
     ["f", -1, 3, False, 0, 0, None],
+    [["f", 1, "0" * 32, False, 0, 0, None], []],
+    [["f", 1, "0" * 32, False, 0, 0, None], ["../f", 1, "0" * 32, False, 0, 0, None]],
+    [[["f", 1, "0" * 32, False, 0, 0, None]]],
 ]
+
+
+def test_of_records_under_one_header_each_stands_for_itself(sides):
+    good, wrong = (chunking.digest(b"good"), "0" * 32)
+    headers = [
+        ["a", 4, good, False, 5, 0, None],
+        ["b", 5, wrong, False, 5, 0, None],
+        ["c", 4, good, True, 5, 0, None],
+        ["c", -1, "changed", False, 0, 0, None],
+        ["d", 0, chunking.digest(b""), False, 5, 0, None],
+    ]
+    staged = sides.far.stage([packed(headers) + b"good" + b"wrong" + b"good" + packed(headers[0]) + b"good"])
+
+    assert [(one.path, one.problem) for one in staged] == [
+        ("a", ""),
+        ("b", WRONG),
+        ("c", "changed"),
+        ("d", ""),
+        ("a", ""),
+    ]
+    assert sides.apply(sides.change("a", Entry("f", good, False)), sides.change("c", Entry("f", good, True))) == [
+        "done",
+        "failed",
+    ]
+
+
+def test_the_longest_names_fit_under_one_header(sides):
+    names = [f"{number:03}" + "\U0001f600" * 63 for number in range(TOGETHER)]
+    for name in names:
+        sides.write(name, b"x")
+    longest = "/".join(["\udcff" * 255] * 15)
+    assert TOGETHER * len(packed([longest, 1 << 20, "0" * 32, False, 1 << 62, 0, None])) < HEADER_LIMIT
+    found = {}
+    staged = sides.far.stage(sides.local.first_records(names, found))
+    assert [one.problem for one in staged] == [""] * TOGETHER
 
 
 @pytest.mark.parametrize("header", HOSTILE, ids=str)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from devcfg.runtime.pod.agent import chunks as chunking
 from devcfg.runtime.pod.agent import digest as digesting
 from devcfg.runtime.pod.agent.chunks import LARGE, MOST, Chunker, steps_of
-from devcfg.runtime.pod.agent.entries import Wanted
+from devcfg.runtime.pod.agent.entries import Entry, Wanted
 
 from .conftest import Sides
 
@@ -116,7 +116,6 @@ def transfer(sides, path, content, base=None):
 def replace_far(sides, path, content, base=None):
     wire, staged, digested = transfer(sides, path, content, base)
     assert staged.problem == ""
-    from devcfg.runtime.pod.agent.entries import Entry
 
     (outcome,) = sides.far.apply([sides.change(path, Entry("f", digested.digest, False))])
     assert outcome.result == "done"
@@ -284,3 +283,46 @@ def test_a_file_that_changes_while_it_is_sent_is_taken_back(sides, size):
         ("f", "changed"),
         ("g", ""),
     ]
+
+
+def test_files_that_nobody_has_read_are_sent_and_digested_by_one_reading(sides):
+    contents = {"a": b"", "d/b": b"text", "zeros": bytes(LARGE), "big": large(3, LARGE * 2)}
+    for path, content in contents.items():
+        sides.write(path, content)
+    os.chmod(sides.base / "local" / "a", 0o755)
+    (sides.base / "local" / "link").symlink_to("a")
+    found = {}
+    staged = sides.far.stage(sides.local.first_records([*contents, "link", "none"], found))
+
+    assert found == sides.local.digest([*contents, "link", "none"], {})
+    assert [(one.path, one.digest, one.problem) for one in staged] == [
+        (path, found[path].digest, "") for path in contents
+    ]
+    assert (
+        sides.apply(
+            sides.change("d", Entry("d", "", False)),
+            *(sides.change(path, Entry("f", found[path].digest, path == "a")) for path in contents),
+        )
+        == ["done"] * 5
+    )
+    assert {path: (sides.base / "far" / path).read_bytes() for path in contents} == contents
+
+
+@pytest.mark.parametrize("size", [100, LARGE * 3])
+def test_a_file_that_changes_while_it_is_first_read_is_not_staged(sides, size, monkeypatch):
+    full = sides.write("f", large(1, size))
+    sides.write("g", b"next")
+    pread = os.pread
+
+    def reading(fd, count, at):
+        found = pread(fd, count, at)
+        if os.fstat(fd).st_size == size and found:
+            os.truncate(full, 50)
+        return found
+
+    monkeypatch.setattr(digesting.os, "pread", reading)
+    found = {}
+    staged = sides.far.stage(sides.local.first_records(["f", "g"], found))
+
+    assert found["f"] == "changed"
+    assert [(one.path, one.problem) for one in staged] == [("g", "")]

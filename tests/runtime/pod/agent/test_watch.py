@@ -366,3 +366,28 @@ class Mirror(RuleBasedStateMachine):
 
 TestMirror = linux(Mirror.TestCase)
 TestMirror.settings = settings(max_examples=60, stateful_step_count=25)
+
+
+@linux
+def test_a_directory_that_is_not_to_be_watched_yet_is_hinted_whole_and_watched_by_the_next_drain(tmp_path):
+    root = Root(str(tmp_path))
+    made = root.watch()
+    (tmp_path / "d" / "e").mkdir(parents=True)
+    hints = made.drain(grow=False)
+    (tmp_path / "d" / "e" / "f").touch()
+
+    assert hints.paths == [("d", True)]
+    assert made.drain(grow=False).paths == []
+    assert made.drain().paths == []
+    (tmp_path / "d" / "e" / "g").touch()
+    assert covered(made.drain(), "d/e/g")
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "moved").mkdir()
+    made.drain(grow=False)
+    (tmp_path / "gone").rmdir()
+    (tmp_path / "moved").rename(tmp_path / "d" / "moved")
+    made.drain()
+    (tmp_path / "d" / "moved" / "f").touch()
+    assert covered(made.drain(), "d/moved/f")
+    made.close()
+    root.close()
