@@ -93,7 +93,6 @@ def _become(place: Here, programs: Sequence[str], arguments: Sequence[str]) -> i
 
 async def _have_executed(place: There, programs: Sequence[str], arguments: Sequence[str]) -> int:
     from devcfg.runtime.cluster.kube import open_cluster
-
     from devcfg.runtime.session.terminal import launched, run_there
 
     cluster = await open_cluster(place.context)

@@ -232,16 +232,20 @@ def listing(root: Path) -> dict[str, str]:
         base = os.path.relpath(folder, root)
         for name in (*folders, *files):
             full, path = os.path.join(folder, name), os.path.normpath(os.path.join(base, name))
-            if os.path.islink(full):
-                found[path] = f"-> {os.readlink(full)}"
-            elif os.path.isdir(full):
-                found[path] = "/"
-            elif not os.path.isfile(full):
-                found[path] = "special"
-            else:
-                mark = "*" if os.stat(full).st_mode & 0o100 else ""
-                found[path] = mark + Path(full).read_text(errors="replace")
+            with contextlib.suppress(FileNotFoundError):  # it went while it was looked at: then it is not there
+                found[path] = _text(full)
     return found
+
+
+def _text(full: str) -> str:
+    if os.path.islink(full):
+        return f"-> {os.readlink(full)}"
+    if os.path.isdir(full):
+        return "/"
+    if not os.path.isfile(full) and os.path.lexists(full):
+        return "special"
+    mark = "*" if os.stat(full).st_mode & 0o100 else ""
+    return mark + Path(full).read_text(errors="replace")
 
 
 def scratch() -> str:
