@@ -19,20 +19,39 @@ def up(
     local: Annotated[
         bool, typer.Option("--local", help="No cluster: processes on this machine, their files in .devcfg/local.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Accept the commands that the config has run here.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Accept a new namespace; with --local, the commands that run here.")
+    ] = False,
     events: Annotated[bool, typer.Option("--events", help="Print each event as a line of JSON on stdout.")] = False,
-    once: Annotated[bool, typer.Option("--once", help="Sync once and end; start nothing.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Sync once and end; start nothing, restore nothing.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and end.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Start `command.debug`.")] = False,
+    detached: Annotated[bool, typer.Option("--detach", help="Return when all is live; `down` ends it.")] = False,
+    steal: Annotated[bool, typer.Option("--steal", help="Take over what another session holds.")] = False,
+    node: Annotated[str, typer.Option(metavar="NODE", help="The pod of a DaemonSet to develop in.")] = "",
     file: File = None,
 ) -> None:
-    """Run services with your source: every save is live, and restarts the process.
+    """Take services into dev mode: your source is in the pod, and every save is live.
 
-    Ctrl-C ends it in order; once more ends it at once. `devcfg.local.yaml` beside the config counts here.
+    Ctrl-C restores; once more stops at once, and `devcfg down` restores. `devcfg.local.yaml` beside the config counts.
     """
     from devcfg.runtime.commands.up import Request
     from devcfg.runtime.commands.up import up as run
 
-    raise typer.Exit(run(Request(file, tuple(services or ()), local, yes, events, once, dry_run)))
+    request = Request(
+        file,
+        tuple(services or ()),
+        local=local,
+        yes=yes,
+        events=events,
+        once=once,
+        dry_run=dry_run,
+        debug=debug,
+        detach=detached,
+        steal=steal,
+        node=node,
+    )
+    raise typer.Exit(run(request))
 
 
 @session.command(cls=Command)
@@ -127,8 +146,8 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", help="Go on until Ctrl-C.")] = False,
     file: File = None,
 ) -> None:
-    """Print what the dev processes of the session have printed."""
-    from devcfg.runtime.commands.control import logs as run
+    """Print what the dev processes have printed, also where nobody here has a session."""
+    from devcfg.runtime.commands.logs import logs as run
 
     raise typer.Exit(run(file, tuple(services or ()), follow=follow))
 
@@ -136,7 +155,7 @@ def logs(
 @session.command(cls=Command)
 def test(*, service: Service = None, file: File = None) -> None:
     """Run `command.test` beside the dev process; its exit code is the command's."""
-    from devcfg.runtime.commands.control import test as run
+    from devcfg.runtime.commands.beside import test as run
 
     raise typer.Exit(run(file, service))
 
@@ -144,7 +163,7 @@ def test(*, service: Service = None, file: File = None) -> None:
 @session.command(cls=Command)
 def shell(*, service: Service = None, file: File = None) -> None:
     """Open a shell beside the dev process."""
-    from devcfg.runtime.commands.control import shell as run
+    from devcfg.runtime.commands.beside import shell as run
 
     raise typer.Exit(run(file, service))
 
@@ -158,7 +177,7 @@ def execute(
     file: File = None,
 ) -> None:
     """Run a command beside the dev process: `devcfg exec reviews -- env`."""
-    from devcfg.runtime.commands.control import execute as run
+    from devcfg.runtime.commands.beside import execute as run
     from devcfg.runtime.commands.control import find
 
     named = len(words) > 1 and words[0] in find(file).known

@@ -6,6 +6,7 @@ import re
 
 from devcfg.schemas.patch import Target
 
+AGENT_CONTAINER = "devcfg-agent"
 PLAN_ANNOTATION = "devcfg.dev/plan"
 INVERSE_ANNOTATION = "devcfg.dev/inverse"
 """The way back, on a workload that `up` took into dev mode, and on an autoscaler beside it."""

@@ -1,10 +1,9 @@
-"""Verbs that speak to a running session: run, debug, stop, restart, logs, test, shell, exec, sync. Never starts one."""
+"""Verbs that speak to a running session: run, debug, stop, restart, sync. Never starts one."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +13,6 @@ from devcfg.runtime.session.control import ask
 from devcfg.runtime.workspace import find_config, open_workspace, read_bytes
 from devcfg.schemas.errors import ConfigError, UsageError
 from devcfg.schemas.fields import closest
-
-SHELLS = ("zsh", "bash", "sh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,33 +69,6 @@ def debug(file: str | None, service: str | None) -> int:
     return code
 
 
-def logs(file: str | None, services: tuple[str, ...], *, follow: bool) -> int:
-    """Print what the dev processes printed."""
-    return relay(find(file, services).project, "logs", services=list(services), follow=follow)
-
-
-def test(file: str | None, service: str | None) -> int:
-    """Become `command.test` beside the dev process: its exit code is ours."""
-    found = _beside(file, service)
-    if not found["test"]:
-        hint = "add it to the config: `test: [pytest, -q]`"
-        raise UsageError(f"service `{found['service']}` has no `command.test`", hint=hint)
-    return _become(found, found["test"])
-
-
-def execute(file: str | None, service: str | None, words: Sequence[str]) -> int:
-    """Become a command beside the dev process."""
-    return _become(_beside(file, service), words)
-
-
-def shell(file: str | None, service: str | None) -> int:
-    """Become a shell beside the dev process."""
-    found = _beside(file, service)
-    path = found["environment"].get("PATH")
-    name = found["shell"] or next((one for one in SHELLS if shutil.which(one, path=path)), SHELLS[-1])
-    return _become(found, [name])
-
-
 def sync(where: Where, verb: str, output: str, **members: Any) -> int:
     """Ask the session about its sync, and return the exit code: 3 where a conflict or halt needs a decision."""
     return relay(where.project, f"sync-{verb}", output, services=list(where.services), **members)
@@ -118,19 +88,3 @@ def relay(project: str, verb: str, output: str = "human", **members: Any) -> int
             console.say(line["words"])
         code = int(line.get("end", code))
     return code
-
-
-def _beside(file: str | None, service: str | None) -> dict[str, Any]:
-    project, name = find_one(file, service)
-    found: dict[str, Any] = next(line["json"] for line in ask(project, "beside", service=name) if "json" in line)
-    return found
-
-
-def _become(found: dict[str, Any], words: Sequence[str]) -> int:
-    environment = found["environment"]
-    try:
-        os.chdir(found["folder"])
-        os.execvpe(words[0], list(words), environment)  # noqa: S606  the words are an argument list, no shell reads them
-    except FileNotFoundError:
-        console.say(f"error: no program `{words[0]}`, or no directory `{found['folder']}`")
-        return 127

@@ -11,6 +11,7 @@ from devcfg.runtime import console
 from devcfg.runtime.cluster.cluster import Cluster
 from devcfg.runtime.cluster.errors import MissingError
 from devcfg.runtime.cluster.kube import open_cluster
+from devcfg.runtime.commands.control import find
 from devcfg.runtime.devmode.errors import HeldError
 from devcfg.runtime.devmode.lease import this_holder
 from devcfg.runtime.devmode.leave import Report, leave_one
@@ -18,6 +19,7 @@ from devcfg.runtime.devmode.live import Wish, find_live
 from devcfg.runtime.devmode.stays import Stay, stay_of, stays_in, with_lease
 from devcfg.runtime.devmode.steps import Move, Step
 from devcfg.runtime.session import consent
+from devcfg.runtime.session.control import NoSessionError, ask, has_session
 from devcfg.runtime.workspace import open_workspace
 from devcfg.schemas.errors import UsageError
 
@@ -43,6 +45,8 @@ def down(request: Request) -> int:
 
 
 async def _down(request: Request) -> int:
+    if not request.stale:
+        await _end_session(request)
     cluster = await open_cluster()
     try:
         stays = await _stays(cluster, request)
@@ -63,6 +67,29 @@ async def _down(request: Request) -> int:
     finally:
         await cluster.close()
     return _say(reports)
+
+
+async def _end_session(request: Request) -> None:
+    """End the session of this project on this machine, which restores by itself: two would undo each other's work."""
+    try:
+        project = find(request.file).project
+    except UsageError:
+        if request.everything:
+            return  # everything in the namespace needs no config
+        raise
+    try:
+        rows = next(line["json"]["services"] for line in ask(project, "status") if "json" in line)
+    except NoSessionError:
+        return
+    if rows and rows[0]["target"] != "cluster":
+        return
+    others = [row["name"] for row in rows if request.services and row["name"] not in request.services]
+    if others:
+        raise UsageError(f"the session that runs here has {', '.join(others)}, too", hint="`devcfg down` ends it")
+    list(ask(project, "end"))
+    console.say("the session that runs here ends, and restores")
+    while has_session(project):
+        await asyncio.sleep(0.1)
 
 
 async def _stays(cluster: Cluster, request: Request) -> list[Stay]:

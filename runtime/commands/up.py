@@ -1,4 +1,4 @@
-"""`devcfg up --local`: the session on this machine, from the plan to the orderly end. Never reaches a cluster."""
+"""`devcfg up`: from the command line to a session, in a cluster or on this machine. Never is the session."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ import asyncio
 import sys
 from dataclasses import dataclass
 from shlex import join
+from typing import TYPE_CHECKING
 
 from devcfg.runtime import console
+from devcfg.runtime.commands.detach import detach
+from devcfg.runtime.link.agent import Mode
 from devcfg.runtime.session import consent
 from devcfg.runtime.session.session import Session
+from devcfg.runtime.session.sites import LocalSites
 from devcfg.runtime.session.wanted import Brief, Wanted, read_brief
 from devcfg.schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from devcfg.runtime.cluster.cluster import Identity
+    from devcfg.runtime.devmode.prepare import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,31 +28,109 @@ class Request:
 
     file: str | None
     services: tuple[str, ...]
-    local: bool
-    yes: bool
-    events: bool
-    once: bool
-    dry_run: bool
+    local: bool = False
+    yes: bool = False
+    events: bool = False
+    once: bool = False
+    dry_run: bool = False
+    debug: bool = False
+    detach: bool = False
+    steal: bool = False
+    node: str = ""
+
+    @property
+    def mode(self) -> Mode:
+        """The mode that the dev processes start in."""
+        return "debug" if self.debug else "run"
+
+    @property
+    def words(self) -> list[str]:
+        """The command line again, for a session in the background."""
+        flags = {"--local": self.local, "--yes": self.yes, "--debug": self.debug, "--steal": self.steal}
+        words = [*self.services, *(flag for flag, given in flags.items() if given)]
+        words += ["--node", self.node] if self.node else []
+        return words + (["-f", self.file] if self.file is not None else [])
 
 
 def up(request: Request) -> int:
     """Run a session and return the exit code: 0 where it ended in order."""
-    if not request.local:
-        raise UsageError("`up` in a cluster is not supported yet", hint="`devcfg up --local` runs it on this machine")
-    brief = read_brief(request.file, request.services)
+    for option in ("once", "events"):
+        if request.detach and getattr(request, option):
+            raise UsageError(f"`--detach` and `--{option}` exclude each other")
+    brief = read_brief(request.file, request.services, local=request.local)
+    if request.debug:
+        for one in brief.services:
+            if one.spec.command.debug is None:
+                raise UsageError(f"service `{one.name}` has no `command.debug`", hint="add it to the config")
+    return _up_here(request, brief) if request.local else asyncio.run(_up_in_cluster(request, brief))
+
+
+def _up_here(request: Request, brief: Brief) -> int:
     _plan(brief)
     if request.dry_run:
         return 0
     consent.ask(_commands(brief), yes=request.yes)
+    if request.detach:
+        return detach(brief.project, request.words)
 
     async def reread() -> Brief:
         found = await asyncio.to_thread(read_brief, request.file, request.services)
         await _ask_again(_commands(found), yes=request.yes)
         return found
 
-    asyncio.run(Session(brief, reread, events=request.events, once=request.once).run())
+    sites = LocalSites(brief.project)
+    session = Session(brief, reread, sites, events=request.events, once=request.once, mode=request.mode)
+    asyncio.run(session.run())
     console.say("ended; the files of the remote side stay in .devcfg/local", console.DIM)
     return 0
+
+
+async def _up_in_cluster(request: Request, brief: Brief) -> int:
+    from devcfg.runtime.cluster.kube import open_cluster
+    from devcfg.runtime.devmode.enter import Request as Entry
+    from devcfg.runtime.devmode.live import Wish
+    from devcfg.runtime.devmode.prepare import prepare
+    from devcfg.runtime.session.podsites import PodSites
+
+    wish = Wish(request.file, tuple(one.name for one in brief.services))
+    ask = _asked if consent.can_ask() else None
+    cluster = await open_cluster()
+    try:
+        # Before the session, which hears Ctrl-C in its own way: here it ends a question.
+        prepared = await prepare(cluster, wish, yes=request.yes, ask=ask)
+        show_plan(cluster.identity, prepared, brief)
+        if request.dry_run:
+            return 0
+        if request.detach:
+            return await asyncio.to_thread(detach, brief.project, request.words)
+
+        async def reread() -> Brief:
+            return await asyncio.to_thread(read_brief, request.file, request.services, local=False)
+
+        entry = Entry(wish, yes=request.yes, steal=request.steal, ask=ask)
+        sites = PodSites(cluster, entry, brief.project, node=request.node, keep=request.once)
+        session = Session(
+            brief,
+            reread,
+            sites,
+            events=request.events,
+            once=request.once,
+            mode=request.mode,
+            agreed=_entered_key if consent.can_ask() else None,
+        )
+        await session.run()
+    finally:
+        await cluster.close()
+    return 0
+
+
+def _asked(question: str) -> bool:
+    console.raw(question)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+async def _entered_key() -> None:
+    await _line()
 
 
 async def _ask_again(commands: consent.Commands, *, yes: bool) -> None:
@@ -76,6 +162,18 @@ async def _line() -> str:
 
 def _commands(brief: Brief) -> consent.Commands:
     return consent.commands_of(brief.project, {one.name: one.spec for one in brief.services})
+
+
+def show_plan(identity: Identity, prepared: Prepared, brief: Brief) -> None:
+    """Say what is about to happen to which workload, what of it concerns security apart."""
+    by_name = {one.name: one for one in brief.services}
+    for subject in prepared.subjects:
+        where = f"{subject.target.label} in namespace {subject.namespace} of context {identity.context}"
+        console.say(f"{where}: {subject.state.value}")
+        for binding in subject.bindings:
+            console.say(f"  {binding.service}: {'; '.join(_steps(by_name[binding.service]))}")
+    for words in prepared.security:
+        console.say(f"  security: {words}", console.YELLOW)
 
 
 def _plan(brief: Brief) -> None:

@@ -55,6 +55,11 @@ class Reconnecting:
         self._chance = chance
         self._link: Link | None = None
 
+    @property
+    def current(self) -> Link | None:
+        """The link that is up, if there is one."""
+        return self._link
+
     async def request(self, verb: str, bulk: Pieces | None = None, **members: Any) -> Reply:
         """Ask over the link that is up; raise LinkLostError at once where none is."""
         if self._link is None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from devcfg.runtime.link.agent import State
 from devcfg.runtime.session.control import Answer
 from devcfg.runtime.session.display import visible_log
 from devcfg.runtime.session.service import Running
+from devcfg.runtime.session.site import Here
+from devcfg.runtime.session.sites import Sites
 from devcfg.runtime.session.status import needs_decision, rule_row, service_row
 from devcfg.runtime.session.wanted import Brief, only
 from devcfg.runtime.sync.engine import Choice, Engine
@@ -28,6 +31,10 @@ class Asked(Protocol):
     logs: deque[tuple[str, str]]
     """The last lines, each with its service."""
     listeners: set[asyncio.Queue[tuple[str, str]]]
+    sites: Sites
+
+    def end(self) -> None:
+        """Wish for an orderly end."""
 
 
 class Answers:
@@ -45,6 +52,7 @@ class Answers:
             "stop": self._steer,
             "restart": self._steer,
             "beside": self._beside,
+            "end": self._end,
             "logs": self._logs,
             "sync-status": self._sync_status,
             "sync-flush": self._flush,
@@ -60,7 +68,10 @@ class Answers:
 
     def rows(self, names: list[str] | None = None) -> list[dict[str, Any]]:
         """Return the rows of `status`."""
-        return [service_row(self._wanted(name), running) for name, running in self._chosen(names or [])]
+        return [
+            service_row(self._wanted(name), running, self._session.sites.target)
+            for name, running in self._chosen(names or [])
+        ]
 
     async def _status(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         rows = self.rows(request.get("services"))
@@ -105,13 +116,17 @@ class Answers:
         yield {"words": f"{name}: {_words(state)}"}
         yield {"end": 0 if state.state in ("running", "stopped") else 1}
 
+    async def _end(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:  # noqa: ARG002  as all are called
+        """Have the session end in order; whoever asked sees its socket go."""
+        self._session.end()
+        yield {"end": 0}
+
     async def _beside(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """Say where a command beside the dev process runs; whoever asked runs it there itself."""
         name, running = self._one(request)
-        folder, environment = running.site.surroundings()
-        command, shell = running.spec.command.test, running.spec.shell
-        found = {"service": name, "folder": folder, "environment": environment, "test": command, "shell": shell}
-        yield {"json": found}
+        place = await running.site.beside()
+        where = {"here" if isinstance(place, Here) else "there": asdict(place)}
+        yield {"json": {"service": name, "test": running.spec.command.test, "shell": running.spec.shell, **where}}
         yield {"end": 0}
 
     # ---- sync

@@ -109,6 +109,11 @@ def _connects(path: str) -> bool:
         return probe.connect_ex(path) == 0
 
 
+def has_session(project: str) -> bool:
+    """Tell whether a session of the project listens on this machine."""
+    return _connects(socket_path(project))
+
+
 def ask(project: str, verb: str, **members: Any) -> Iterator[dict[str, Any]]:
     """Send one request to the project's session and yield the lines of its answer, the last one included.
 
@@ -119,7 +124,7 @@ def ask(project: str, verb: str, **members: Any) -> Iterator[dict[str, Any]]:
         try:
             connection.connect(path)
         except OSError:
-            hint = "start one: `devcfg up --local`"
+            hint = "start one: `devcfg up`, or without a cluster `devcfg up --local`"
             raise NoSessionError("no session of this project runs on this machine", hint=hint) from None
         connection.sendall(json.dumps({"verb": verb, **members}).encode() + b"\n")
         with connection.makefile("rb") as lines:

@@ -17,8 +17,8 @@ Dial = Callable[[int], Awaitable[Pair]]
 """Opens a connection to a port of the dev process. Raises `OSError` while nothing listens there."""
 HOLD = 30.0
 """Seconds that a connection waits for the process at most."""
-PAUSE = 0.02
-"""Seconds between two tries: less than any program takes to start."""
+PAUSE, PAUSE_LAST = 0.02, 0.25
+"""Seconds between two tries: at first less than any program takes to start; a try in a cluster is no cheap one."""
 CHUNK = 64 * 1024
 
 
@@ -79,14 +79,15 @@ class Forward:
             writer.close()
 
     async def _reach(self) -> Pair | None:
-        until = asyncio.get_running_loop().time() + HOLD
+        until, pause = asyncio.get_running_loop().time() + HOLD, PAUSE
         while True:
             try:
                 return await self._dial(self._ports.remote)
             except OSError:
                 if not self._coming() or asyncio.get_running_loop().time() > until:
                     return None
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.2, PAUSE_LAST)
 
 
 async def _join(near: Pair, far: Pair) -> None:

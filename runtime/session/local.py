@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from devcfg.compiler.canonical import digest
 from devcfg.compiler.lowering.command import seconds, supervisor_arguments
@@ -22,6 +22,7 @@ from devcfg.runtime.files import write_atomically
 from devcfg.runtime.link.stream import LocalStream, Stream
 from devcfg.runtime.session.container import Environment
 from devcfg.runtime.session.forward import Pair
+from devcfg.runtime.session.site import Here
 from devcfg.schemas.config import Service
 from devcfg.schemas.errors import DevcfgError
 
@@ -78,7 +79,17 @@ class LocalSite:
         """Say that the ports of the process are this machine's own."""
         return True
 
-    async def enter(self) -> bool:
+    @property
+    def incarnation(self) -> str:
+        """Return that there is only one place: a supervisor that ends is followed in it."""
+        return ""
+
+    @property
+    def pod(self) -> None:
+        """Return that it is none."""
+        return None
+
+    async def enter(self) -> None:
         """Start the supervisor, or take over the one that was left behind."""
         if not os.path.isdir("/proc/self"):
             hint = "the supervisor reads Linux's /proc; on other systems use a cluster"
@@ -88,10 +99,8 @@ class LocalSite:
             os.makedirs(place, exist_ok=True)
         arguments = supervisor_arguments(self._service, directory=self.directory, place=self.place, commands=False)
         mark = digest({"arguments": arguments, "environment": self._own()})
-        adopted = await self._adopt(mark)
-        if not adopted:
+        if not await self._adopt(mark):
             await self._start(arguments, mark)
-        return adopted
 
     def _hold(self) -> None:
         """Be the only session of this service: two would overwrite each other's far side."""
@@ -162,6 +171,10 @@ class LocalSite:
             os.close(self._lock)
             self._lock = -1
 
+    def started_as(self, argv: Sequence[str]) -> list[str]:
+        """Return the words as they are: the supervisor has the whole environment."""
+        return list(argv)
+
     def renew(self, commands: str) -> bool:
         """Remember what the process is started with; return whether it is another than before."""
         path, known = os.path.join(self._folder, "commands"), ""
@@ -221,9 +234,9 @@ class LocalSite:
                 if len(rest) > LOG_LIMIT:
                     rest = b""
 
-    def surroundings(self) -> tuple[str, dict[str, str]]:
+    async def beside(self) -> Here:
         """Return working directory and environment of the process."""
-        return self._workdir, self._variables()
+        return Here(self._workdir, self._variables())
 
     def _variables(self) -> dict[str, str]:
         """The user's own environment under the container's and the config's."""

@@ -13,7 +13,6 @@ from typing import Protocol, TypeVar
 
 from devcfg.runtime.link.agent import Agent, Mode, State
 from devcfg.runtime.session.container import Probe
-from devcfg.schemas.config import Service
 
 T = TypeVar("T")
 ABSENT = State(0, "absent", "", None, None)
@@ -23,6 +22,10 @@ COMING = ("waiting", "building", "running")
 SERVING = 60.0
 """Seconds that a probe is asked for before the line goes without it."""
 PAUSE = 0.02
+AWAITED = 0.1
+"""Seconds between two looks for a supervisor."""
+Commands = dict[str, list[str] | None]
+"""The words of build, run and debug; None where there are none."""
 
 
 class Ask(Protocol):
@@ -51,17 +54,23 @@ class Process:
         self._probe = probe
         self.state = ABSENT
 
-    async def set_commands(self, service: Service) -> None:
+    async def set_commands(self, commands: Commands) -> None:
         """Tell the supervisor what build, run and debug are, for its next start."""
-        commands = {
-            name: list(argv) if (argv := getattr(service.command, name)) is not None else None
-            for name in ("build", "run", "debug")
-        }
         await self._ask(lambda agent: agent.commands(self._directory, commands))
 
     async def look(self) -> State:
         """Ask for the state, and return it."""
         return self.take(await self._ask(lambda agent: agent.state(self._directory)))
+
+    async def supervised(self) -> State:
+        """Return the state once there is a supervisor that says one: a new pod's agent may be there before it."""
+        while (state := await self.look()).state == ABSENT.state:
+            await asyncio.sleep(AWAITED)
+        return state
+
+    def forget(self) -> None:
+        """Know nothing any more: the place is a new one, and counts from the start."""
+        self.state = ABSENT
 
     def take(self, state: State) -> State:
         """Take a state that the agent told; return the last one there is."""

@@ -13,19 +13,21 @@ from devcfg.runtime.link.agent import Agent, Mode, State, hints_of, state_of
 from devcfg.runtime.link.errors import LinkError, LinkLostError, RequestError
 from devcfg.runtime.link.link import Link
 from devcfg.runtime.link.reconnect import Back, Change, Lost, Reconnecting
+from devcfg.runtime.session.agreement import Agreement
 from devcfg.runtime.session.container import Probe
 from devcfg.runtime.session.display import seconds
-from devcfg.runtime.session.events import BROUGHT, Event, Happening
+from devcfg.runtime.session.events import Event, Happening
 from devcfg.runtime.session.forward import Forward, Ports, parse_ports
 from devcfg.runtime.session.process import COMING, Process, repeats_an_event
 from devcfg.runtime.session.reload import Action, policy_of
 from devcfg.runtime.session.site import Site
-from devcfg.runtime.sync import events as sync
 from devcfg.runtime.sync.engine import Engine
 from devcfg.runtime.sync.rule import Rule
 from devcfg.schemas.config import Service
 
 T = TypeVar("T")
+MOVED = "moved"
+"""The code of what was asked of a place that has gone."""
 
 
 class Hearer(Protocol):
@@ -54,8 +56,6 @@ class Running:
         self.spec = spec
         self.site = site
         self.since = time.time()
-        self.synced = asyncio.Event()
-        """Set once every rule has agreed."""
         self.ready = asyncio.Event()
         """Set once every rule has agreed, and the process is asked to start or is left alone."""
         self.forwards: dict[Ports, int] = {}
@@ -63,44 +63,45 @@ class Running:
         self.engines: tuple[Engine, ...] = ()
         self.process = Process(site.directory, self._ask, probe)
         self._rules = rules
+        self._agreement = Agreement(rules, self._say, self._landed)
         self._hearer = hearer
         self._link = Reconnecting(site.open_stream, self._link_changed)
         self._agent: Agent | None = None
         self._linked = asyncio.Event()
         self._dirty = asyncio.Event()
-        self._first: set[str] = set()
         self.restarts = 0
         self._told = (0, "")  # the last generation and state that was told
         self._ran = 0  # the last generation that ran
         self._asked: float | None = None
-        self._opening: set[str] = set()
-        self._linked_at = 0.0
         self._tasks: asyncio.TaskGroup | None = None
+        self._wanted: Mode | None = None  # what is to run, in this place and in one that comes after it
+        self._incarnation: str | None = None
+        self._moved = asyncio.Event()  # the place is a new one, in which nothing has begun yet
 
     # ---- its life
 
-    async def run(self, *, start: bool = True, again: bool = False) -> None:
-        """Enter, and stay until cancelled; leaving is for whoever decides what stays.
+    async def run(self, mode: Mode | None, *, again: bool = False) -> None:
+        """Enter, have `mode` run, and stay until cancelled; leaving is for whoever decides what stays.
 
         `again` tells that this session has run the service before, with another config.
         """
-        adopted = await self.site.enter()
-        self._say(Happening.APPLIED)
-        if adopted and not again:
-            self._hearer.words(self.name, "took over the process that an earlier session left behind")
+        self._wanted = mode if mode is not None and getattr(self.spec.command, mode) is not None else None
+        await self.site.enter()
+        if self.site.pod is None:
+            self._say(Happening.APPLIED)  # of a pod it was told when its workload was patched
         if self.policy.reason:
             self._hearer.words(self.name, self.policy.reason)
         async with contextlib.AsyncExitStack() as stack:
             self.engines = tuple([self._open(rule, stack) for rule in self._rules])
             # Begun after the engines, so ended before them: they leave the far side while there is a link.
-            await self._live(start=start)
+            await self._live(again=again)
 
     def _open(self, rule: Rule, stack: contextlib.AsyncExitStack) -> Engine:
-        engine = Engine(rule, lambda event: self._sync_told(rule, event))
+        engine = Engine(rule, lambda event: self._agreement.told(rule, event))
         stack.callback(engine.close)
         return engine
 
-    async def _live(self, *, start: bool) -> None:
+    async def _live(self, *, again: bool) -> None:
         link = asyncio.create_task(self._link.run())
         try:
             async with asyncio.TaskGroup() as self._tasks:
@@ -110,8 +111,7 @@ class Running:
                     self._tasks.create_task(engine.run())
                 await self._linked.wait()
                 async with self._forwarded():
-                    await self._begin(start=start)
-                    await self._reload()
+                    await self._stay(self._tasks, again=again)
         finally:
             for engine in self.engines:
                 with contextlib.suppress(TimeoutError):
@@ -120,29 +120,41 @@ class Running:
             link.cancel()
             await asyncio.gather(link, return_exceptions=True)
 
-    async def _begin(self, *, start: bool) -> None:
-        await self.process.set_commands(self.spec)
+    async def _stay(self, tasks: asyncio.TaskGroup, *, again: bool) -> None:
+        """Attend to one place after the other: a pod that is replaced leaves one with neither source nor process."""
+        while True:
+            self._moved.clear()
+            attending, moved = tasks.create_task(self._attend(again=again)), tasks.create_task(self._moved.wait())
+            await asyncio.wait((attending, moved), return_when=asyncio.FIRST_COMPLETED)
+            attending.cancel()
+            await asyncio.gather(attending, return_exceptions=True)
+            again = True
+            self._hearer.words(self.name, f"goes on in pod {self.site.pod}")
+
+    async def _attend(self, *, again: bool) -> None:
+        """Have run what is wanted once the place has the source, then reload it."""
+        state = await self.process.supervised()
+        if state.generation and not again:
+            self._hearer.words(self.name, "took over the process that an earlier session left behind")
+        words = {name: self._words(name) for name in ("build", "run", "debug")}
+        await self.process.set_commands(words)
         state = await self.process.look()
         self._told = (state.generation, state.state)
         self._ran = state.generation
-        await self._all_synced()
+        await self._agreement.synced.wait()
         self.ready.set()
         self._hearer.refresh()
-        commands = self.spec.command.dump()
-        changed = self.site.renew(digest({name: commands[name] for name in ("build", "run", "debug")}))
-        if not start or self.spec.command.run is None:
-            return
-        if state.generation == 0:
-            self._dirty.clear()
-            await self.start("run")
-        elif changed and state.state != "stopped":
-            self._dirty.clear()
+        changed = self.site.renew(digest(words))
+        self._dirty.clear()
+        if self._wanted is not None and state.generation == 0:
+            await self.start(self._wanted)
+        elif self._wanted is not None and changed and state.state != "stopped":
             await self.restart()
+        await self._reload()
 
-    async def _all_synced(self) -> None:
-        if not self._rules:
-            self.synced.set()
-        await self.synced.wait()
+    def _words(self, name: str) -> list[str] | None:
+        argv = getattr(self.spec.command, name)
+        return None if argv is None else self.site.started_as(argv)
 
     # ---- link
 
@@ -155,14 +167,14 @@ class Running:
         match change:
             case Back(link=link):
                 self._agent = agent = Agent(link)
-                self._linked_at = time.monotonic()
                 self._say(Happening.CONNECTED)
+                self._arrived()
                 for engine in self.engines:
                     engine.connected(agent)
                 if self._tasks is not None:
                     self._tasks.create_task(self._follow_events(link))
                 self._linked.set()
-                if self.ready.is_set():
+                if self.ready.is_set() and not self._moved.is_set():
                     self._hearer.words(self.name, "connected again")
                     self._spawn(self._look())  # a new agent follows only what it was asked about
             case Lost(reason=reason):
@@ -173,10 +185,23 @@ class Running:
                 for engine in self.engines:
                     engine.disconnected(reason.message)
 
+    def _arrived(self) -> None:
+        """Notice where the link leads: a new place has empty volumes, and a supervisor that counts from the start."""
+        before, self._incarnation = self._incarnation, self.site.incarnation
+        anew = before not in (None, self._incarnation)
+        self._agreement.begin(anew=anew)
+        if anew:
+            self.process.forget()
+            self._told, self._ran = (0, ""), 0
+            self._moved.set()
+
     async def _ask(self, work: Callable[[Agent], Awaitable[T]]) -> T:
         """Have the agent do something; while the link is down it waits, so that what the user asked is done then."""
+        asked_in = self._incarnation
         while True:
             await self._linked.wait()
+            if asked_in not in (None, self._incarnation):
+                raise RequestError(MOVED, "its pod was replaced meanwhile; what ran there is started in the new one")
             try:
                 if self._agent is not None:
                     return await work(self._agent)
@@ -190,6 +215,8 @@ class Running:
                 event = await link.events.get()
             except LinkError:
                 return  # the next link has events of its own
+            if link is not self._link.current:
+                return  # what an agent of before had left to say is of its place
             match event.get("event"):
                 case "hints" if (hints := hints_of(event)).rule in engines:
                     engines[hints.rule].hinted(hints)
@@ -202,34 +229,9 @@ class Running:
 
     # ---- sync
 
-    def _sync_told(self, rule: Rule, event: sync.Event) -> None:
-        match event:
-            case sync.Synced(files=files, bytes=size):
-                if rule.name not in self._first:
-                    self._first.add(rule.name)
-                    ms = (time.monotonic() - self._linked_at) * 1000
-                    self._say(Happening.SYNCED, files=files, bytes=size, ms=round(ms, 1))
-                    # What the first sync changed is told at once after it, path by path: it was said already.
-                    self._opening.add(rule.name)
-                    asyncio.get_running_loop().call_soon(self._opening.discard, rule.name)
-                if len(self._first) == len(self._rules):
-                    self.synced.set()
-            case sync.Changed(to_far=to_far, to_local=to_local, bytes=size, ms=ms):
-                if to_far and rule.name not in self._opening:
-                    self._say(Happening.CHANGED, paths=list(to_far), bytes=size, ms=round(ms, 1))
-                if to_local and rule.name not in self._opening:
-                    members = {"paths": list(to_local), "bytes": size, "ms": round(ms, 1)}
-                    self._say(Happening.CHANGED, remark=BROUGHT, **members)
-                if self.policy.concerns(to_far):
-                    self._dirty.set()
-            case sync.Conflicted(conflict=conflict):
-                self._say(Happening.CONFLICT, path=conflict.path)
-            case sync.Halted(halt=halt):
-                self._say(Happening.HALTED, remark=f"; {halt.hint}", reason=halt.reason)
-            case sync.Degraded(reason=reason):
-                self._say(Happening.DEGRADED, reason=reason)
-            case sync.Connected() | sync.Disconnected():
-                pass  # the link has said so
+    def _landed(self, paths: tuple[str, ...]) -> None:
+        if self.policy.concerns(paths):
+            self._dirty.set()
 
     async def _reload(self) -> None:
         """Do what the policy says after each batch that has settled; restarts that come together are one."""
@@ -261,14 +263,17 @@ class Running:
 
     async def start(self, mode: Mode) -> State:
         """Make sure that a mode runs."""
+        self._wanted = mode
         return await self._steer(self.process.start(mode))
 
     async def restart(self) -> State:
         """Build and start anew in the mode that ran."""
+        self._wanted = self._wanted or "run"
         return await self._steer(self.process.restart())
 
     async def stop(self) -> State:
         """End the process; it stays so until somebody starts it."""
+        self._wanted = None
         return await self._steer(self.process.stop())
 
     async def _steer(self, work: Awaitable[State]) -> State:
@@ -314,7 +319,8 @@ class Running:
             try:
                 await work
             except RequestError as error:
-                self._say(Happening.DEGRADED, reason=error.message)
+                if error.code != MOVED:
+                    self._say(Happening.DEGRADED, reason=error.message)
 
         if self._tasks is not None:
             self._tasks.create_task(safely())
@@ -327,7 +333,7 @@ class Running:
             for ports in map(parse_ports, self.spec.ports):
                 local = ports.local
                 if not (self.site.shared and ports.local == ports.remote):
-                    forward = Forward(ports, self.site.dial, lambda: self.process.state.state in COMING)
+                    forward = Forward(ports, self.site.dial, self._coming)
                     local = await forward.listen()
                     stack.push_async_callback(forward.close)
                 self.forwards[ports] = local
@@ -336,6 +342,10 @@ class Running:
                 yield
             finally:
                 self.forwards.clear()
+
+    def _coming(self) -> bool:
+        """Whether the process runs or is on its way, also where that cannot be seen at the moment."""
+        return not (self.connected and self._agreement.synced.is_set()) or self.process.state.state in COMING
 
     async def _follow_log(self) -> None:
         async for line in self.site.log():

@@ -11,12 +11,14 @@ from dataclasses import replace
 from typing import Any
 
 from devcfg.runtime import console
+from devcfg.runtime.link.agent import Mode
 from devcfg.runtime.session.answers import Answers
 from devcfg.runtime.session.control import Control
 from devcfg.runtime.session.display import Display
 from devcfg.runtime.session.events import Event, Happening
-from devcfg.runtime.session.local import LocalSite, make_folder
+from devcfg.runtime.session.local import make_folder
 from devcfg.runtime.session.service import Running
+from devcfg.runtime.session.sites import Sites
 from devcfg.runtime.session.status import live_line
 from devcfg.runtime.session.stop import Stop
 from devcfg.runtime.session.syncing import rules_of
@@ -33,20 +35,36 @@ Reread = Callable[[], Awaitable[Brief]]
 class Session:
     """Runs the services of one brief until it is told to stop."""
 
-    def __init__(self, brief: Brief, reread: Reread, *, events: bool, once: bool) -> None:
+    def __init__(
+        self,
+        brief: Brief,
+        reread: Reread,
+        sites: Sites,
+        *,
+        events: bool,
+        once: bool,
+        mode: Mode = "run",
+        agreed: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Take what is to run. `agreed` returns when the user says yes; None where nobody can."""
         self.brief = brief
+        self.sites = sites
         self.running: dict[str, Running] = {}
         self.logs: deque[tuple[str, str]] = deque(maxlen=LINES)
         self.listeners: set[asyncio.Queue[tuple[str, str]]] = set()
         self._reread = reread
         self._once = once
+        self._mode: Mode | None = None if once else mode
         self._events = events
         self._answers = Answers(self)
         names = tuple(one.name for one in brief.services)
         self._display = Display(names, events=events, status=lambda: live_line(self.running.values()))
-        self._stop = Stop(self._display.step)
+        self._stop = Stop(self._display.step, stays=sites.stays)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
+        self._agreed = agreed
+        self._changing = asyncio.Lock()
+        self._offer: asyncio.Task[None] | None = None
         self._before: dict[str, Wanted] = {}  # what ran before a config was saved, until the new one is ready
 
     async def run(self) -> None:
@@ -58,11 +76,34 @@ class Session:
         control = Control(self.brief.project, self._answers)
         await control.open()
         try:
-            await self._live()
+            for one in self.brief.services:
+                self.event(Event(time.time(), one.name, Happening.PLANNED))
+            try:
+                if await self._entered():
+                    await self._live()
+            finally:
+                await self._end()
         finally:
-            await self._end()
             await control.close()
             self._display.close()
+
+    def end(self) -> None:
+        """Wish for an orderly end, as Ctrl-C does."""
+        self._stop.ask()
+
+    async def _entered(self) -> bool:
+        """Enter; return whether that came to its end before somebody wanted to stop."""
+        entering = asyncio.create_task(self.sites.enter(self.brief, self))
+        stopped = asyncio.create_task(self._stop.asked())
+        try:
+            await asyncio.wait((entering, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if entering.done():
+                entering.result()
+        finally:
+            for task in (entering, stopped):
+                task.cancel()
+            await asyncio.gather(entering, stopped, return_exceptions=True)
+        return not self._stop.is_asked
 
     # ---- what services tell
 
@@ -82,6 +123,10 @@ class Session:
         """Show words."""
         self._display.tell(service, text, console.DIM)
 
+    def step(self, text: str) -> None:
+        """Show a step of the whole."""
+        self._display.step(text)
+
     def refresh(self) -> None:
         """Show how the services are now."""
         self._display.refresh()
@@ -90,24 +135,26 @@ class Session:
 
     async def _live(self) -> None:
         for one in self.brief.services:
-            self.event(Event(time.time(), one.name, Happening.PLANNED))
             self._begin(one)
         ended = self._watched(self._once_synced() if self._once else self._stop.asked())
         stopped = self._watched(self._stop.asked())
         reading = self._watched(self._follow_config())
+        held = self._watched(self.sites.held())
         try:
             while not (ended.done() or stopped.done()):
                 await self._wake.wait()
                 self._wake.clear()
-                for task in (ended, reading):
-                    _raise_of(task)
-                for name, service in tuple(self._tasks.items()):
-                    if not self._went_back(name, service):
-                        _raise_of(service)
+                for task in (ended, reading, held, self._offer):
+                    if task is not None:
+                        _raise_of(task)
+                for name, task in tuple(self._tasks.items()):
+                    if not self._went_back(name, task):
+                        _raise_of(task)
         finally:
-            for task in (ended, stopped, reading):
+            tasks = [one for one in (ended, stopped, reading, held, self._offer) if one is not None]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(ended, stopped, reading, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _watched(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Have something done, and be woken when it has ended."""
@@ -116,11 +163,11 @@ class Session:
         return task
 
     def _begin(self, wanted: Wanted, *, again: bool = False) -> None:
-        site = LocalSite(self.brief.project, wanted.name, wanted.spec, wanted.environment)
+        site = self.sites.site(wanted, self)
         rules = rules_of(self.brief.project, wanted.name, wanted.spec, site.place)
         running = Running(wanted.name, wanted.spec, site, rules, wanted.probe, self)
         self.running[wanted.name] = running
-        self._tasks[wanted.name] = self._watched(running.run(start=not self._once, again=again))
+        self._tasks[wanted.name] = self._watched(running.run(self._mode, again=again))
 
     def _went_back(self, name: str, task: asyncio.Task[None]) -> bool:
         """Take a service back to what it was where a saved config does not work; tell whether that was so."""
@@ -149,7 +196,9 @@ class Session:
         for one, outcome in zip(running, ended, strict=True):
             if isinstance(outcome, Exception):
                 self._display.tell(one.name, f"could not be ended in order: {outcome}", console.RED)
-            self.event(Event(time.time(), one.name, Happening.ENDED))
+        await self.sites.leave(self)
+        for wanted in self.brief.services:
+            self.event(Event(time.time(), wanted.name, Happening.ENDED))
         self.running.clear()
 
     async def _cut(self, names: tuple[str, ...]) -> None:
@@ -175,22 +224,53 @@ class Session:
 
     async def _change(self, found: Brief) -> None:
         """Rebuild the services whose part of the config is another; what did not change goes on untouched."""
-        before = {one.name: one for one in self.brief.services}
-        after = {one.name: one for one in found.services}
-        gone = tuple(name for name in before if name not in after)
-        other = tuple(name for name, one in after.items() if before.get(name) != one)
-        if not gone and not other:
+        async with self._changing:
+            if self._offer is not None:
+                self._offer.cancel()
+            before, after = _by_name(self.brief), _by_name(found)
+            gone = tuple(name for name in before if name not in after)
+            other = tuple(name for name, one in after.items() if before.get(name) != one)
+            if not gone and not other:
+                return
+            self._display.step(f"the config was saved: {', '.join((*other, *gone))} changed")
+            moving = {name: why for name in other if (why := self.sites.moves(before.get(name), after[name]))}
+            kept = tuple(before.get(one.name, one) if one.name in moving else one for one in found.services)
+            kept = tuple(one for one in kept if one.name not in moving or one.name in before)
+            await self._rebuild(replace(found, services=kept), tuple(name for name in other if name not in moving))
+            if moving:
+                self._offer = self._watched(self._offered(found, moving))
+
+    async def _offered(self, found: Brief, moving: dict[str, tuple[str, ...]]) -> None:
+        """Say what needs a new pod, and make it when the user says so."""
+        for name, why in moving.items():
+            self._display.tell(name, f"{', '.join(why)}: that needs a new pod", console.YELLOW)
+        if self._agreed is None:
+            self._display.step("goes on without it: end the session and `devcfg up` again brings it in")
             return
-        self._display.step(f"the config was saved: {', '.join((*other, *gone))} changed")
-        await self._cut(tuple(name for name in (*gone, *other) if name in self._tasks))
+        self._display.step("Enter makes it now; until then everything goes on as it is")
+        await self._agreed()
+        async with self._changing:
+            await self._cut(tuple(name for name in moving if name in self._tasks))
+            await self.sites.enter(found, self)
+            await self._rebuild(found, tuple(moving))
+
+    async def _rebuild(self, found: Brief, names: tuple[str, ...]) -> None:
+        """Take a brief over: services that are gone are left, the named ones begin again."""
+        before, after = _by_name(self.brief), _by_name(found)
+        gone = tuple(name for name in before if name not in after)
+        await self._cut(tuple(name for name in (*gone, *names) if name in self._tasks))
         for name in gone:
             await self.running.pop(name).site.leave()
         self.brief = replace(found, project=self.brief.project)
-        self._before = {name: before[name] for name in other if name in before}
-        for name in other:
+        self._before = {name: before[name] for name in names if name in before}
+        for name in names:
             if name in self.running:
                 self.running.pop(name).site.let_go()
             self._begin(after[name], again=name in before)
+
+
+def _by_name(brief: Brief) -> dict[str, Wanted]:
+    return {one.name: one for one in brief.services}
 
 
 def _raise_of(task: asyncio.Task[None]) -> None:

@@ -17,18 +17,18 @@ STATES = ("starting", "live", "disconnected", "halted")
 PROCESS_STATES = ("waiting", "building", "running", "exited", "build-failed", "stopped")
 
 
-def service_row(wanted: Wanted, running: Running) -> dict[str, Any]:
+def service_row(wanted: Wanted, running: Running, target: str) -> dict[str, Any]:
     """Return one service's row of `status -o json`."""
     process = running.process.state
     return {
         "name": wanted.name,
         "workload": wanted.workload or None,
         "mode": wanted.spec.mode,
-        "target": "local",
+        "target": target,
         "state": _state(running),
         "holder": f"{getpass.getuser()}@{socket.gethostname()}",
         "since": datetime.fromtimestamp(running.since, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "pod": None,
+        "pod": running.site.pod,
         "process": {
             "state": process.state if process.state in PROCESS_STATES else "waiting",
             "command": process.mode or None,

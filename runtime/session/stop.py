@@ -15,15 +15,18 @@ AT_ONCE = 130
 class Stop:
     """Set once the session has to end. Signals count from `listen` on."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], *, stays: bool) -> None:
+        """Make one. `stays` says that what was entered outlives the session, so that a closed terminal leaves it."""
         self._say = say
+        self._stays = stays
         self._asked = asyncio.Event()
 
     def listen(self) -> None:
         """Take SIGINT, SIGTERM and SIGHUP (a closed terminal) as the wish to end."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._heard)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up)
 
     def follow(self, descriptor: int) -> None:
         """Take the end of whoever reads a pipe as the wish to end: an editor that is gone steers nothing any more."""
@@ -40,9 +43,20 @@ class Stop:
 
     def _heard(self) -> None:
         if self._asked.is_set():
-            os._exit(AT_ONCE)  # whatever is left behind, the next session takes over
-        self._say("ending; once more stops at once, and the next session cleans up")
+            os._exit(AT_ONCE)  # whatever is left behind, the next session or `down` takes over
+        cleans = "`devcfg down` cleans up" if self._stays else "the next session cleans up"
+        self._say(f"ending; once more stops at once, and {cleans}")
         self._asked.set()
+
+    def _hung_up(self) -> None:
+        if self._stays:
+            os._exit(AT_ONCE)  # nobody sees what a restore says; dev mode waits for the next session or for `down`
+        self._heard()
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the session has to end."""
+        return self._asked.is_set()
 
     def ask(self) -> None:
         """Wish for an orderly end."""

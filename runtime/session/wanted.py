@@ -40,22 +40,23 @@ class Brief:
     notes: tuple[str, ...]
 
 
-def read_brief(file: str | None, services: tuple[str, ...]) -> Brief:
+def read_brief(file: str | None, services: tuple[str, ...], *, local: bool = True) -> Brief:
     """Read config, personal file and base. Raises `ConfigError` with every diagnostic, `UsageError`.
 
-    A base that cannot be read is no error: a process on this machine needs it for environment and probe alone.
+    A base that cannot be read is no error: a session needs it for environment (where it is `local`) and probe alone.
     """
     workspace = open_workspace(file, with_local=True)
     names = selected(workspace.parsed.config, services)
     _check(workspace, names, services)
     bindings, notes = _bindings(workspace, services)
     found = tuple(_wanted(name, workspace.parsed.config.services[name], bindings.get(name)) for name in names)
-    for one in found:
+    for one in found if local else ():
         if one.environment.missing:
             listed = ", ".join(f"`{name}`" for name in one.environment.missing)
             notes.append(f"{one.name}: only the cluster has {listed}; where it is needed, `env` in {LOCAL} sets it")
     project = workspace.real()
-    return Brief(project, (workspace.path, workspace.resolve(LOCAL)), found, tuple(notes))
+    files = (workspace.path, workspace.resolve(LOCAL))
+    return Brief(project, files, found, tuple(notes) if local else ())
 
 
 def _check(workspace: Workspace, names: tuple[str, ...], services: tuple[str, ...]) -> None:

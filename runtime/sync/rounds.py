@@ -60,6 +60,7 @@ class Rounds:
     def attach(self, far: Endpoint) -> None:
         """Take a far side that can be reached."""
         self.far = Party(far, self._far_snapshot)
+        self._synced = False
         self.distrust()
 
     def detach(self) -> None:

@@ -287,7 +287,7 @@ def test_a_process_is_only_for_a_kustomize_base_that_is_not_kept(web, kubectl, m
     assert imported("validate", cwd=web)[2] == 0
 
 
-def test_only_the_base_the_local_site_and_the_demo_start_processes():
+def test_only_the_base_the_local_site_the_demo_and_a_session_in_the_background_start_processes():
     starters = {
         named(path)
         for path in MODULES
@@ -296,7 +296,12 @@ def test_only_the_base_the_local_site_and_the_demo_start_processes():
         and any(one.name in ("subprocess", "multiprocessing", "pty") for one in node.names)
     }
 
-    assert starters == {"runtime/kustomize.py", "runtime/session/local.py", "runtime/commands/rehearsal.py"}
+    assert starters == {
+        "runtime/kustomize.py",
+        "runtime/session/local.py",
+        "runtime/commands/rehearsal.py",
+        "runtime/commands/detach.py",
+    }
 
 
 def test_help_loads_no_room_but_the_command_line(tmp_path):
