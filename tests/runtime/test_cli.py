@@ -18,6 +18,8 @@ VERBS = (
     "schema",
     "demo",
     "up",
+    "down",
+    "rbac",
     "status",
     "run",
     "debug",

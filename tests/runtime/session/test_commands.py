@@ -86,7 +86,9 @@ def up(project):
 def conflict(project, up):
     """Make one conflict: both sides change while the session looks away."""
     project.write("src/both.txt", "first")
-    up.wait_for("changed", paths=["both.txt"])
+    far = project.far("both.txt")
+    eventually(lambda: far.exists() and far.read_text() == "first", "the first save")
+    assert project.devcfg("sync", "flush").returncode == 0
     up.process.send_signal(signal.SIGSTOP)
     project.write("src/both.txt", "here")
     project.far("both.txt").write_text("remote")
