@@ -8,10 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import time
+from collections.abc import Callable
+from typing import Protocol
 
 from devcfg.runtime.pod.agent.root import Root
-from devcfg.runtime.pod.agent.watch import Hints, Watch
+from devcfg.runtime.pod.agent.watch import Hints
+from devcfg.runtime.sync.notices import Notices
 
 QUIET, CAP = 0.002, 0.020
 """Seconds without an event that end a gathering, and the most that one takes."""
@@ -19,10 +23,34 @@ BURST, BURST_QUIET, BURST_CAP = 200, 0.020, 0.100
 """So many paths are a burst, and what holds for it."""
 
 
+class Watch(Protocol):
+    """What tells of changes: the kernel by inotify, or a library where there is none."""
+
+    degraded: str
+    interval: float
+
+    def fileno(self) -> int:
+        """Return what becomes readable when something happened, -1 where there is no such thing."""
+
+    def drain(self) -> Hints:
+        """Return the hints of what happened up to now."""
+
+    def close(self) -> None:
+        """Stop watching."""
+
+
+def open_watch(root: Root) -> Watch:
+    """Watch a root as this system can."""
+    return root.watch() if sys.platform == "linux" else Notices(root)
+
+
 class Watcher:
     """The watch of the local root. `wake` is set when there may be something to gather."""
 
-    def __init__(self, wake: asyncio.Event, marks: tuple[str, ...]) -> None:
+    def __init__(
+        self, wake: asyncio.Event, marks: tuple[str, ...], open_watch: Callable[[Root], Watch] = open_watch
+    ) -> None:
+        self._open = open_watch
         self._wake = wake
         self._loop = asyncio.get_running_loop()
         self._marks = marks
@@ -41,7 +69,7 @@ class Watcher:
     async def begin(self, root: Root) -> None:
         """Watch a root with the ignores that it has now."""
         self.close()
-        self._watch = await asyncio.to_thread(root.watch)
+        self._watch = await asyncio.to_thread(self._open, root)
         self._listen()
 
     def close(self) -> None:
