@@ -171,7 +171,9 @@ def show_plan(identity: Identity, prepared: Prepared, brief: Brief) -> None:
         where = f"{subject.target.label} in namespace {subject.namespace} of context {identity.context}"
         console.say(f"{where}: {subject.state.value}")
         for binding in subject.bindings:
-            console.say(f"  {binding.service}: {'; '.join(_steps(by_name[binding.service]))}")
+            wanted = by_name.get(binding.service)
+            said = "; ".join(_steps(wanted)) if wanted is not None else "is there already, and stays in dev mode"
+            console.say(f"  {binding.service}: {said}")
     for words in prepared.security:
         console.say(f"  security: {words}", console.YELLOW)
 

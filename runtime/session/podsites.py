@@ -57,7 +57,7 @@ class PodSites:
         self._request = replace(self._request, wish=wish)
         self._entered = await enter(self._cluster, self._request, self._tell)
         self._holding = asyncio.create_task(hold(self._cluster, self._entered, self._tell))
-        for place in self._entered.places:
+        for place in (one for one in self._entered.places if one.service in wish.services):
             hearer.event(Event(time.time(), place.service, Happening.ROLLED_OUT))
 
     def site(self, wanted: Wanted, hearer: Hearer) -> PodSite:
@@ -149,7 +149,8 @@ class PodSites:
         if self._entered is None:
             return self._request.wish.services if len(self._request.wish.services) == 1 else ()
         taken = (one.subject for one in self._entered.taken if one.subject.target.label == workload)
-        return tuple(binding.service for subject in taken for binding in subject.bindings)
+        services = (binding.service for subject in taken for binding in subject.bindings)
+        return tuple(name for name in services if name in self._request.wish.services)
 
 
 def needs_new_pod(before: Service, after: Service) -> tuple[str, ...]:
