@@ -89,6 +89,7 @@ async def _up_in_cluster(request: Request, brief: Brief) -> int:
     from devcfg.runtime.cluster.kube import open_cluster
     from devcfg.runtime.devmode.enter import Request as Entry
     from devcfg.runtime.devmode.live import Wish
+    from devcfg.runtime.devmode.node import check_node
     from devcfg.runtime.devmode.prepare import prepare
     from devcfg.runtime.session.podsites import PodSites
 
@@ -98,6 +99,8 @@ async def _up_in_cluster(request: Request, brief: Brief) -> int:
     try:
         # Before the session, which hears Ctrl-C in its own way: here it ends a question.
         prepared = await prepare(cluster, wish, yes=request.yes, ask=ask)
+        if request.node:
+            await check_node(cluster, prepared.subjects, request.node)
         show_plan(cluster.identity, prepared, brief)
         if request.dry_run:
             return 0

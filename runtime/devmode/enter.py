@@ -23,6 +23,7 @@ from devcfg.runtime.devmode.parting import Parting, part, replace_by_hand
 from devcfg.runtime.devmode.place import PodPlace
 from devcfg.runtime.devmode.preferences import read_preferences
 from devcfg.runtime.devmode.prepare import Prepared, operations_of, pauses, prepare
+from devcfg.runtime.devmode.pull import pull_ahead
 from devcfg.runtime.devmode.record import Owner, is_taken, owner_of
 from devcfg.runtime.devmode.rollout import GiveUp, give_up, wait_ready
 from devcfg.runtime.devmode.scalers import hold_all
@@ -152,6 +153,7 @@ async def _take(cluster: Cluster, subject: Subject, request: Request, tell: Tell
     try:
         one.subject = await _again(cluster, request, one.subject)
         if one.subject.is_new:
+            await pull_ahead(cluster, one.subject, tell)
             await _patched(cluster, one, request, made)
             tell(Step(Move.TAKEN, label, "patched"))
         else:

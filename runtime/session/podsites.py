@@ -13,6 +13,7 @@ from devcfg.runtime.devmode.enter import Entered, Request, enter
 from devcfg.runtime.devmode.errors import LostError
 from devcfg.runtime.devmode.hold import hold, leave
 from devcfg.runtime.devmode.live import State
+from devcfg.runtime.devmode.node import has_nodes
 from devcfg.runtime.devmode.steps import Move, Step
 from devcfg.runtime.session.display import seconds
 from devcfg.runtime.session.events import Event, Happening
@@ -73,7 +74,7 @@ class PodSites:
             self._project,
             say=lambda words: hearer.words(wanted.name, words),
             fresh=fresh,
-            node=self._node,
+            node=self._node if has_nodes(place.resource) else "",
         )
 
     def moves(self, before: Wanted | None, after: Wanted) -> tuple[str, ...]:
