@@ -149,7 +149,9 @@ async def _compile(
         for uid, (_, document) in homes.items()
     )
     scalers = await _scalers(cluster, {document["metadata"]["namespace"] for _, document in found})
-    rest = tuple(_placed(one, space) for one in base if not _is_live(one))
+    found_here = {(one.group, one.kind, one.namespace, one.name) for one in manifests}
+    placed = (_placed(one, space) for one in base if not _is_live(one))
+    rest = tuple(one for one in placed if (one.group, one.kind, one.namespace, one.name) not in found_here)
     every = (*manifests, *(one for _, one in scalers), *rest)
     documents = (document for _, document in homes.values())
     kept, notes = companions(parsed, tuple(zip(documents, manifests, strict=True)), wish.services, wish.leaving)

@@ -102,3 +102,26 @@ def test_a_node_is_for_a_daemon_set_that_has_a_pod_there(shop, play):
     assert refused.value.hint == "it has one on `node-1`"
     with pytest.raises(UsageError, match="none of the services is one"):
         play(go("Deployment", "node-1"))
+
+
+def test_a_kind_of_its_own_is_bound_as_it_lives_and_not_once_more_by_the_base(shop, play):
+    async def go():
+        one = shop()
+        workers = Resource("shop.test", "v1", "workers", "Worker")
+        one.world.serve(workers)
+        body = {
+            "apiVersion": "shop.test/v1",
+            "kind": "Worker",
+            "metadata": {"name": "web", "namespace": SPACE},
+            "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": copy.deepcopy(TEMPLATE)},
+        }
+        del body["spec"]["template"]["spec"]["restartPolicy"]
+        (one.root / "base.yaml").write_text(json.dumps(body))
+        one.configure(
+            CONFIG.replace("KIND/web", "shop.test/v1/Worker/web").replace("image: dev:1", "podTemplate: /spec/template")
+        )
+        one.world.create(workers, SPACE, body, manager="kubectl")
+        prepared = await prepare(one.cluster, Wish(), yes=True, ask=None)
+        return [subject.target.label for subject in prepared.subjects]
+
+    assert play(go()) == ["worker/web"]
