@@ -152,6 +152,8 @@ def _namespace(cluster: Cluster, request: Request) -> str:
 def _check_holder(stay: Stay, *, yes: bool) -> None:
     """Show that somebody else has a workload, and ask. Raises `HeldError` where it is not to be touched."""
     owner, mine = stay.owner, this_holder()
+    if stay.alive and stay.holder == mine:
+        console.say(f"{stay.label}: a session of yours has it; it loses it, and stops by itself", console.DIM)
     if stay.by_files or stay.holder in ("", mine):
         return
     since = (owner.since if owner is not None else "") or (stay.held.since if stay.held is not None else "")

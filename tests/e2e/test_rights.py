@@ -6,7 +6,9 @@ import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -117,6 +119,36 @@ def test_exactly_the_role_of_rbac_suffices_for_a_session_with_its_forwards_and_c
 
     assert process.wait(120) == 0
     assert space.specs() == before
+
+
+def test_a_port_in_the_pod_reaches_the_laptop(shop, up):
+    """A reverse forward, from a program in the pod to a server here and back."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        one, _ = listener.accept()
+        with one:
+            one.sendall(b"from here: " + one.recv(100))
+
+    threading.Thread(target=serve, daemon=True).start()
+    config = shop.path / "devcfg.yaml"
+    reverse = f'    reverse: ["9123:{listener.getsockname()[1]}"]\n    ports'
+    config.write_text(config.read_text().replace("    ports", reverse))
+    process, wait_for, env = up("web")
+    wait_for("restarted")
+    program = (
+        "import socket, time\n"
+        "one = socket.create_connection(('127.0.0.1', 9123), timeout=60)\n"
+        "one.sendall(b'hello')\n"
+        "print(one.recv(100).decode())\n"
+    )
+    words = ["devcfg", "exec", "web", "--", "python3", "-c", program]
+    done = subprocess.run(words, cwd=shop.path, env=env, capture_output=True, text=True, timeout=120)
+    listener.close()
+    process.send_signal(signal.SIGINT)
+
+    assert done.stdout == "from here: hello\n", done.stderr
+    assert process.wait(120) == 0
 
 
 def test_leaving_one_of_two_services_of_a_pod_keeps_the_other(shop, up):
