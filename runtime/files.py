@@ -7,7 +7,7 @@ import os
 TEMPORARY = ".devcfg-tmp-"
 
 
-def write_atomically(path: str, text: str, *, private: bool = False) -> None:
+def write_atomically(path: str, text: str | bytes, *, private: bool = False) -> None:
     """Write a file in one step, directories above it included; `private` keeps it from other users.
 
     Raises `OSError`, which names the file and not the temporary one. A link at the path is replaced, never followed.
@@ -18,7 +18,8 @@ def write_atomically(path: str, text: str, *, private: bool = False) -> None:
     if os.path.lexists(temporary):
         os.unlink(temporary)
     try:
-        _replace(path, temporary, text.encode("utf-8", "surrogateescape"), 0o600 if private else 0o666)
+        data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+        _replace(path, temporary, data, 0o600 if private else 0o666)
     except OSError as error:
         error.filename, error.filename2 = path, None
         raise

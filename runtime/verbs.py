@@ -91,6 +91,25 @@ def rbac(
 
 
 @session.command(cls=Command)
+def doctor(
+    *,
+    services: Services = None,
+    output: OutputOption = "human",
+    bundle: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Also write a zip for a bug report, private names taken out.")
+    ] = None,
+    file: File = None,
+) -> None:
+    """Say what would keep a session from working, each with a way to put it right. Changes nothing.
+
+    What needs no cluster is looked at without one, too. Exit code 1 when a session would fail.
+    """
+    from devcfg.runtime.commands.doctor import doctor as run
+
+    raise typer.Exit(run(file, tuple(services or ()), word("-o", output, TABLES), bundle))
+
+
+@session.command(cls=Command)
 def status(
     *,
     services: Services = None,

@@ -16,6 +16,7 @@ from devcfg.runtime.devmode.errors import HeldError
 from devcfg.runtime.devmode.lease import this_holder
 from devcfg.runtime.devmode.leave import Report, leave_one
 from devcfg.runtime.devmode.live import Wish, find_live
+from devcfg.runtime.devmode.parting import Parting, part
 from devcfg.runtime.devmode.stays import Stay, stay_of, stays_in, with_lease
 from devcfg.runtime.devmode.steps import Move, Step
 from devcfg.runtime.session import consent
@@ -63,7 +64,13 @@ async def _down(request: Request) -> int:
                 console.say(f"  {sentence}")
             return request.yes or _ask("take it? [y/N] ")
 
-        reports = [await leave_one(cluster, one, _tell, agree) for one in stays]
+        reports: list[Report] = []
+        for one in stays:
+            parting = _parting(one, request)
+            if parting is None:
+                reports.append(await leave_one(cluster, one, _tell, agree))
+            else:
+                reports.append(await part(cluster, parting, _tell))
     finally:
         await cluster.close()
     return _say(reports)
@@ -100,8 +107,36 @@ async def _stays(cluster: Cluster, request: Request) -> list[Stay]:
         except MissingError as error:
             console.say(f"note: {error.message}", console.DIM)
         else:
-            return [await with_lease(cluster, stay_of(resource, document)) for resource, document in found]
-    return list(await stays_in(cluster, _namespace(cluster, request)))
+            stays = [await with_lease(cluster, stay_of(resource, document)) for resource, document in found]
+            return [one for one in stays if _is_meant(one, request.services)]
+    stays = list(await stays_in(cluster, _namespace(cluster, request)))
+    if request.everything:
+        return stays
+    names = request.services or tuple(open_workspace(request.file, with_local=True).parsed.config.services)
+    return [one for one in stays if one.object is None or _is_meant(one, names)]
+
+
+def _is_meant(stay: Stay, names: tuple[str, ...]) -> bool:
+    """Tell whether a workload is in dev mode for one of these services, or does not say for which."""
+    return not names or not stay.services or any(name in stay.services for name in names)
+
+
+def _parting(stay: Stay, request: Request) -> Parting | None:
+    """Return how the named services leave a workload that others of the config share; None where all leave."""
+    if not request.services or stay.owner is None or not stay.marked or stay.by_files:
+        return None
+    staying = tuple(name for name in stay.services if name not in request.services)
+    leaving = tuple(name for name in stay.services if name in request.services)
+    if not staying:
+        return None
+    known = open_workspace(request.file, with_local=True).parsed.config.services
+    strangers = [name for name in staying if name not in known]
+    if strangers:
+        raise UsageError(
+            f"{stay.label} is in dev mode for {', '.join(strangers)}, too, and this config does not have that",
+            hint="`devcfg down` without a name, or with `--all`, restores the workload for all",
+        )
+    return Parting(request.file, stay.uid, stay.label, leaving, staying)
 
 
 def _namespace(cluster: Cluster, request: Request) -> str:
@@ -117,6 +152,8 @@ def _namespace(cluster: Cluster, request: Request) -> str:
 def _check_holder(stay: Stay, *, yes: bool) -> None:
     """Show that somebody else has a workload, and ask. Raises `HeldError` where it is not to be touched."""
     owner, mine = stay.owner, this_holder()
+    if stay.alive and stay.holder == mine:
+        console.say(f"{stay.label}: a session of yours has it; it loses it, and stops by itself", console.DIM)
     if stay.by_files or stay.holder in ("", mine):
         return
     since = (owner.since if owner is not None else "") or (stay.held.since if stay.held is not None else "")
@@ -142,6 +179,9 @@ def _tell(step: Step) -> None:
 def _say(reports: Iterable[Report]) -> int:
     code, done = 0, False
     for one in reports:
+        if one.parted:
+            done = True
+            console.say(f"{one.workload}: {one.parted}")
         if one.restored or one.removed:
             done = True
             words = "restored" if one.restored else "it was restored; what was left of dev mode is gone"

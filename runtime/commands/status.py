@@ -14,6 +14,13 @@ from devcfg.runtime.session.control import NoSessionError, ask
 
 PAUSE = 1.0
 """Seconds between two looks of `--watch`."""
+_AWAY = ("SERVICE", "STATE", "WORKLOAD", "HOLDER", "SINCE", "OWNER")
+"""The columns where no session here can say more."""
+_ADVICE = {
+    "stale": "no session holds it any more: `devcfg up` goes on with it, `devcfg down --stale` restores it",
+    "left": "it is half restored: `devcfg down` finishes that",
+    "files": "files made it so: applying its base ends that",
+}
 _HEAD = ("SERVICE", "STATE", "PROCESS", "RESTARTS", "LAST SAVE", "PENDING", "CONFLICTS", "PORTS")
 
 
@@ -21,7 +28,7 @@ def status(where: Where, output: str, *, watch: bool, prompt: bool) -> int:
     """Print the status and return the exit code: 3 where somebody has to decide something."""
     shown = ""
     while True:
-        rows, code = _rows(where)
+        rows, code = _rows(where, quiet=prompt)
         text = _prompt(rows) if prompt else _json(rows) if output == "json" else _table(rows)
         if text != shown:
             console.data(text)
@@ -31,7 +38,7 @@ def status(where: Where, output: str, *, watch: bool, prompt: bool) -> int:
         time.sleep(PAUSE)
 
 
-def _rows(where: Where) -> tuple[list[dict[str, Any]], int]:
+def _rows(where: Where, *, quiet: bool) -> tuple[list[dict[str, Any]], int]:
     try:
         rows: list[dict[str, Any]] = []
         code = 0
@@ -39,12 +46,12 @@ def _rows(where: Where) -> tuple[list[dict[str, Any]], int]:
             rows = line["json"]["services"] if "json" in line else rows
             code = line.get("end", code)
     except NoSessionError:
-        return _from_cluster(where), 0
+        return _from_cluster(where, quiet=quiet), 0
     return rows, code
 
 
-def _from_cluster(where: Where) -> list[dict[str, Any]]:
-    """Ask the cluster who has what in dev mode; nothing where there is none to ask."""
+def _from_cluster(where: Where, *, quiet: bool) -> list[dict[str, Any]]:
+    """Ask the cluster who has what in dev mode; nothing where there is none to ask. A prompt is told no trouble."""
     if not _has_kubeconfig():
         return []
     import asyncio
@@ -64,7 +71,8 @@ def _from_cluster(where: Where) -> list[dict[str, Any]]:
     try:
         rows = asyncio.run(read())
     except UnreachableError as error:
-        console.say(f"note: {error.message}", console.DIM)
+        if not quiet:
+            console.say(f"note: {error.message}", console.DIM)
         return []
     return [row for row in rows if not where.services or row["name"] in where.services]
 
@@ -94,14 +102,30 @@ def _state(row: dict[str, Any]) -> str:
 def _table(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "nothing is in dev mode here\n"
-    cells = [_HEAD, *map(_cells, rows)]
-    widths = [max(console.cells(row[at]) for row in cells) for at in range(len(_HEAD))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    away = all(row["target"] == "cluster" and row["state"] in STATES for row in rows)
+    lines = _aligned([_AWAY, *map(_cells_away, rows)] if away else [_HEAD, *map(_cells, rows)])
     for row in rows:
+        lines += [f"{row['name']}: {_ADVICE[row['state']]}"] if away and row["state"] in _ADVICE else []
         for rule in row["sync"]:
             lines += [f"{row['name']}: halted: {rule['halted']}"] if rule["halted"] else []
             lines += [f"{row['name']}: {rule['degraded']}"] if rule["degraded"] else []
     return "\n".join(map(console.printable, lines)) + "\n"
+
+
+def _aligned(cells: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(console.cells(row[at]) for row in cells) for at in range(len(cells[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def _cells_away(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        row["name"],
+        row["state"],
+        row["workload"],
+        row["holder"] or "-",
+        (row["since"] or "-")[:16].replace("T", " "),
+        row["owner"] or "-",
+    )
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -89,6 +89,7 @@ async def _up_in_cluster(request: Request, brief: Brief) -> int:
     from devcfg.runtime.cluster.kube import open_cluster
     from devcfg.runtime.devmode.enter import Request as Entry
     from devcfg.runtime.devmode.live import Wish
+    from devcfg.runtime.devmode.node import check_node
     from devcfg.runtime.devmode.prepare import prepare
     from devcfg.runtime.session.podsites import PodSites
 
@@ -98,6 +99,8 @@ async def _up_in_cluster(request: Request, brief: Brief) -> int:
     try:
         # Before the session, which hears Ctrl-C in its own way: here it ends a question.
         prepared = await prepare(cluster, wish, yes=request.yes, ask=ask)
+        if request.node:
+            await check_node(cluster, prepared.subjects, request.node)
         show_plan(cluster.identity, prepared, brief)
         if request.dry_run:
             return 0
@@ -171,7 +174,9 @@ def show_plan(identity: Identity, prepared: Prepared, brief: Brief) -> None:
         where = f"{subject.target.label} in namespace {subject.namespace} of context {identity.context}"
         console.say(f"{where}: {subject.state.value}")
         for binding in subject.bindings:
-            console.say(f"  {binding.service}: {'; '.join(_steps(by_name[binding.service]))}")
+            wanted = by_name.get(binding.service)
+            said = "; ".join(_steps(wanted)) if wanted is not None else "is there already, and stays in dev mode"
+            console.say(f"  {binding.service}: {said}")
     for words in prepared.security:
         console.say(f"  security: {words}", console.YELLOW)
 

@@ -15,14 +15,15 @@ def validate(sources: Sources, form: str) -> int:
     said = ""
     try:
         workspace = open_workspace(sources.file)
-        said, found = _summary(workspace, sources), _check(workspace, sources)
+        said, found = _summary(workspace, sources), findings_of(workspace, sources)
     except ConfigError as error:
         found = error.diagnostics
     _print(found, form, said)
     return 2 if has_errors(found) else 0
 
 
-def _check(workspace: Workspace, sources: Sources) -> tuple[Diagnostic, ...]:
+def findings_of(workspace: Workspace, sources: Sources) -> tuple[Diagnostic, ...]:
+    """Return every finding in config and base."""
     from devcfg.compiler import check_plan, selected
 
     selected(workspace.parsed.config, sources.services)

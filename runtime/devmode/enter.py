@@ -16,14 +16,14 @@ from devcfg.runtime.devmode.additions import Added, add_all, owner_reference, un
 from devcfg.runtime.devmode.errors import DevModeError, DriftError, HeldError
 from devcfg.runtime.devmode.gitops import is_paused
 from devcfg.runtime.devmode.guard import Ask
-from devcfg.runtime.devmode.kinds import BY_HAND
 from devcfg.runtime.devmode.lease import Lease, Session, lease_of, stealing, this_session
 from devcfg.runtime.devmode.leave import leave_one
 from devcfg.runtime.devmode.live import State, Subject, Wish, bind_live
+from devcfg.runtime.devmode.parting import Parting, part, replace_by_hand
 from devcfg.runtime.devmode.place import PodPlace
-from devcfg.runtime.devmode.pods import POD, is_dev, pods_of
 from devcfg.runtime.devmode.preferences import read_preferences
 from devcfg.runtime.devmode.prepare import Prepared, operations_of, pauses, prepare
+from devcfg.runtime.devmode.pull import pull_ahead
 from devcfg.runtime.devmode.record import Owner, is_taken, owner_of
 from devcfg.runtime.devmode.rollout import GiveUp, give_up, wait_ready
 from devcfg.runtime.devmode.scalers import hold_all
@@ -67,6 +67,15 @@ class Taken:
     """The way back, where we wrote it ourselves."""
     adopted: bool = False
     """Whether it was in dev mode before: a failure does not end that."""
+
+    def parting(self, wish: Wish) -> Parting | None:
+        """Return how the wished services leave where others were there before them; None where all leave."""
+        names = tuple(one.service for one in self.subject.bindings)
+        staying = tuple(name for name in names if wish.services and name not in wish.services)
+        if not staying:
+            return None
+        leaving = tuple(name for name in names if name not in staying)
+        return Parting(wish.file, self.subject.uid, self.subject.target.label, leaving, staying)
 
     @property
     def stay(self) -> Stay:
@@ -114,8 +123,11 @@ async def enter(cluster: Cluster, request: Request, tell: Tell) -> Entered:
         await asyncio.gather(*(wait_ready(cluster, one.subject, tell, request.give_up) for one in taken))
     except BaseException:
         for one in reversed(taken):
+            parting = one.parting(request.wish)
             if not one.adopted:
                 await leave_one(cluster, one.stay, tell, session=request.session)
+            elif parting is not None and one.subject.is_new:
+                await part(cluster, parting, tell, session=request.session)
             await one.lease.release()
         raise
     for one in taken:
@@ -141,6 +153,7 @@ async def _take(cluster: Cluster, subject: Subject, request: Request, tell: Tell
     try:
         one.subject = await _again(cluster, request, one.subject)
         if one.subject.is_new:
+            await pull_ahead(cluster, one.subject, tell)
             await _patched(cluster, one, request, made)
             tell(Step(Move.TAKEN, label, "patched"))
         else:
@@ -151,7 +164,7 @@ async def _take(cluster: Cluster, subject: Subject, request: Request, tell: Tell
         raise
     try:
         await hold_all(cluster, one.subject, owner_for(one.subject, request))
-        await _replace_by_hand(cluster, one.subject)
+        await replace_by_hand(cluster, one.subject)
     except BaseException:
         if not adopted:
             await leave_one(cluster, one.stay, tell, session=request.session)
@@ -231,14 +244,3 @@ async def _back(cluster: Cluster, one: Taken, request: Request, made: list[Added
     else:
         await undo(cluster, made)
     await one.lease.release()
-
-
-async def _replace_by_hand(cluster: Cluster, subject: Subject) -> None:
-    """Delete the pods of a kind whose controller does not replace them."""
-    if subject.resource.kind not in BY_HAND or subject.state is State.FILES:
-        return
-    document = await cluster.get(subject.resource, subject.namespace, subject.target.name)
-    for pod in await pods_of(cluster, document):
-        meta = pod["metadata"]
-        if not is_dev(pod, subject.digest) and "deletionTimestamp" not in meta:
-            await cluster.delete(POD, subject.namespace, meta["name"], uid=meta["uid"])

@@ -59,7 +59,9 @@ def steward_of(document: Json) -> Steward | None:
     tracking = annotations.get("argocd.argoproj.io/tracking-id")
     if tracking is not None or "argocd.argoproj.io/instance" in labels or managers & set(_ARGO):
         name = tracking.partition(":")[0] if tracking else labels.get("argocd.argoproj.io/instance")
-        return Steward(Tool.ARGO, name or labels.get("app.kubernetes.io/instance", ""))
+        # An application outside of Argo CD's own namespace is tracked as `NAMESPACE_NAME`.
+        space, _, name = str(name or labels.get("app.kubernetes.io/instance", "")).rpartition("_")
+        return Steward(Tool.ARGO, name, space)
     if "meta.helm.sh/release-name" in annotations or "helm" in managers:
         space = annotations.get("meta.helm.sh/release-namespace", "")
         return Steward(Tool.HELM, annotations.get("meta.helm.sh/release-name", ""), space)
@@ -87,17 +89,24 @@ def advice(steward: Steward, label: str, overlay: str) -> tuple[str, ...]:
             return (f"{label} belongs to {steward.label}: a `helm upgrade` while you develop ends dev mode",)
         case Tool.ARGO:
             first = f"{label} belongs to {steward.label}: self-heal, where it is on, takes dev mode back within seconds"
-            return (f"{first}, and devcfg puts it there again only once", _argo_way(name, overlay))
+            return (f"{first}, and devcfg puts it there again only once", *_argo_ways(name, steward.namespace, overlay))
 
 
-def _argo_way(application: str, overlay: str) -> str:
-    if overlay:
-        return f"best point the application at `{overlay}` on a branch: `argocd app set {application} --path {overlay}`"
+def _argo_ways(application: str, space: str, overlay: str) -> tuple[str, ...]:
+    """Return what fits, the best last: Argo CD has no pause for one object."""
+    patch = f"kubectl -n {space or 'argocd'} patch application {application} --type merge -p "
     off = '\'{"spec":{"syncPolicy":{"automated":{"enabled":false}}}}\''
-    return (
-        f"hold it off while you develop: `kubectl -n argocd patch application {application} --type merge -p {off}`; "
-        "or commit the overlay (`devcfg render --write`) and point the application at it"
+    on = off.replace("false", "true")
+    parents = (
+        "where an ApplicationSet makes the application, that takes it back unless it says "
+        "`ignoreApplicationDifferences: [{jsonPointers: [/spec/syncPolicy]}]`"
     )
+    hold = f"hold it off while you develop: `{patch}{off}`, and afterwards `{patch}{on}`"
+    if overlay:
+        named = f"argocd app set {space + '/' * bool(space)}{application}"
+        best = f"best point the application at the overlay on a branch: `{named} --revision BRANCH --path {overlay}`"
+        return (f"or {hold}; {parents}", best)
+    return (parents, f"{hold}; or commit the overlay (`devcfg render --write`) and point the application at it")
 
 
 def writer_of(document: Json, paths: tuple[Pointer, ...] = ()) -> str:

@@ -14,6 +14,7 @@ from devcfg.runtime.devmode.errors import LostError
 from devcfg.runtime.devmode.gitops import advice, steward_of, writer_of
 from devcfg.runtime.devmode.leave import Report, leave_one
 from devcfg.runtime.devmode.live import State, Subject, bind_live
+from devcfg.runtime.devmode.parting import part
 from devcfg.runtime.devmode.preferences import read_preferences
 from devcfg.runtime.devmode.prepare import operations_of
 from devcfg.runtime.devmode.record import inverse_of, is_taken, plan_of, restoration, template_of
@@ -138,8 +139,11 @@ async def leave(cluster: Cluster, entered: Entered, tell: Tell) -> tuple[Report,
     """Take everything that was entered back, and give the leases back. What files made stays as files made it."""
     reports: list[Report] = []
     for one in entered.taken:
+        parting = one.parting(entered.request.wish)
         if one.subject.state is State.FILES:
             await one.lease.release()
+        elif parting is not None:
+            reports.append(await part(cluster, parting, tell, session=entered.request.session))
         else:
             reports.append(await leave_one(cluster, one.stay, tell, session=entered.request.session))
     return tuple(reports)

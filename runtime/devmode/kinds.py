@@ -20,8 +20,9 @@ def obstacle(document: Json, target: Target, wanted: int) -> DevcfgError | None:
     spec, meta = document.get("spec") or {}, document.get("metadata") or {}
     name, kubectl = target.label, f"kubectl -n {meta.get('namespace', 'default')}"
     if target.kind in FIXED:
-        hint = f"delete it and apply `devcfg render` for a fresh one: the pods of a {target.kind} never change in place"
-        return UsageError(f"{name} cannot go into dev mode as it stands", hint=hint)
+        return UsageError(
+            f"{name} cannot go into dev mode as it stands: {_WHY[target.kind]}", hint=_by_hand(name, kubectl)
+        )
     if "deletionTimestamp" in meta:
         return DevModeError(f"{name} is being deleted", hint="wait until it is gone, and deploy it again")
     owner = next((one for one in meta.get("ownerReferences") or [] if one.get("controller")), None)
@@ -40,6 +41,34 @@ def obstacle(document: Json, target: Target, wanted: int) -> DevcfgError | None:
         hint = "set it to 0 while you develop"
         return DevModeError(f"{name} has the partition {partition}: a change would start no pod", hint=hint)
     return None
+
+
+def keda_obstacle(scaler: Json, target: Target) -> DevcfgError | None:
+    """Return why a workload cannot go into dev mode whose autoscaler KEDA made, seen where its own objects are not."""
+    meta = scaler.get("metadata") or {}
+    owner = next((one for one in meta.get("ownerReferences") or [] if one.get("kind") == "ScaledObject"), None)
+    if owner is None:
+        return None
+    pause = f"annotate scaledobject {owner['name']} autoscaling.keda.sh/paused-replicas=1"
+    return DevModeError(
+        f"KEDA scales {target.label} (ScaledObject `{owner['name']}`), and would undo what dev mode writes",
+        hint=f"pause it while you develop: `kubectl -n {meta.get('namespace', 'default')} {pause}`",
+    )
+
+
+_WHY = {
+    "Pod": "nobody makes another pod in its place",
+    "Job": "the pods of a Job that exists never change",
+    "CronJob": "it makes its pods when it is their time, and they end",
+}
+
+
+def _by_hand(name: str, kubectl: str) -> str:
+    """Return how such a workload is developed all the same: as a fresh object, whose pod a person makes."""
+    return (
+        f"make it anew by hand: `{kubectl} delete {name}`, then `devcfg render SERVICE | {kubectl} apply -f -`; "
+        f"its pod waits, and the base applied again leads back"
+    )
 
 
 _ROLLING = '\'{"spec":{"updateStrategy":{"type":"RollingUpdate"}}}\''

@@ -161,6 +161,12 @@ class Lease:
         return held.machine == self.session.machine and not _runs(held.process)
 
     def _refusal(self, held: Held) -> HeldError:
+        if held.holder == self.session.holder:
+            here = f", process {held.process} of this machine" if held.machine == self.session.machine else ""
+            return HeldError(
+                f"a session of yours has it since {held.since[:19]}{here} (lease `{self.name}`)",
+                hint="end that one (Ctrl-C, or `devcfg down` in its project), or take it over: `devcfg up --steal`",
+            )
         return HeldError(
             f"{held.holder} is developing it since {held.since[:19]} (lease `{self.name}`)",
             hint="ask, or take it over: `devcfg up --steal`",

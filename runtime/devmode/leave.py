@@ -66,6 +66,8 @@ class Report:
     workload: str
     restored: bool = False
     """Whether its spec was put back now."""
+    parted: str = ""
+    """Which services left and which stay, in words, where it is in dev mode still."""
     kept: list[str] = field(default_factory=list)
     """Fields that somebody else changed since: they stay."""
     removed: list[str] = field(default_factory=list)

@@ -18,6 +18,7 @@ from devcfg.compiler.parser import Parsed, check_config
 from devcfg.compiler.pipeline import compile_plan
 from devcfg.runtime.cluster.cluster import Cluster, Object, Resource
 from devcfg.runtime.cluster.errors import ForbiddenError, MissingError
+from devcfg.runtime.devmode.companions import companions
 from devcfg.runtime.devmode.differences import differences
 from devcfg.runtime.devmode.errors import DriftError
 from devcfg.runtime.devmode.preferences import Preferences
@@ -85,6 +86,8 @@ class Wish:
 
     file: str | None = None
     services: tuple[str, ...] = ()
+    leaving: tuple[str, ...] = ()
+    """Services that are not kept beside them, where their workload is in dev mode for these, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +113,8 @@ async def bind_live(cluster: Cluster, wish: Wish, preferences: Preferences) -> B
     base, notes = read_live_base(workspace)
     space = parsed.config.namespace or cluster.identity.namespace
     found, sought = await fetch(cluster, workspace, parsed, base, wish.services, space)
-    subjects, diagnostics = await _compile(cluster, parsed, base, found, wish.services, space)
-    notes += tuple(note for one in subjects for note in differences(one.bindings, one.uid, sought))
+    subjects, diagnostics, said = await _compile(cluster, parsed, base, found, wish, space)
+    notes += said + tuple(note for one in subjects for note in differences(one.bindings, one.uid, sought))
     return Bound(workspace, parsed, subjects, diagnostics, notes)
 
 
@@ -136,19 +139,23 @@ async def _compile(
     parsed: Parsed,
     base: tuple[Manifest, ...],
     found: list[tuple[Resource, Object]],
-    services: tuple[str, ...],
+    wish: Wish,
     space: str,
-) -> tuple[tuple[Subject, ...], tuple[Diagnostic, ...]]:
+) -> tuple[tuple[Subject, ...], tuple[Diagnostic, ...], tuple[str, ...]]:
     homes = {document["metadata"]["uid"]: (resource, document) for resource, document in found}
     restored = {uid: _restored(document) for uid, (_, document) in homes.items()}
     manifests = tuple(
         Manifest(_plain(document if restored[uid] is None else restored[uid].after), PLACE)  # type: ignore[union-attr]
         for uid, (_, document) in homes.items()
     )
-    beside = await _scalers(cluster, {document["metadata"]["namespace"] for _, document in found})
-    rest = tuple(_placed(one, space) for one in base if not _is_live(one))
-    every = (*manifests, *(one for _, one in beside), *rest)
-    groups = _bind(parsed, every, services)
+    scalers = await _scalers(cluster, {document["metadata"]["namespace"] for _, document in found})
+    found_here = {(one.group, one.kind, one.namespace, one.name) for one in manifests}
+    placed = (_placed(one, space) for one in base if not _is_live(one))
+    rest = tuple(one for one in placed if (one.group, one.kind, one.namespace, one.name) not in found_here)
+    every = (*manifests, *(one for _, one in scalers), *rest)
+    documents = (document for _, document in homes.values())
+    kept, notes = companions(parsed, tuple(zip(documents, manifests, strict=True)), wish.services, wish.leaving)
+    groups = _bind(parsed, every, (*wish.services, *kept))
     states = {_uid(group): _state(group, parsed, homes[_uid(group)][1]) for group in groups}
     fresh = tuple(one.service for group in groups for one in group if states[_uid(group)][0] is not State.FILES)
     plans: dict[str, WorkloadPlan] = {}
@@ -157,12 +164,12 @@ async def _compile(
         plan = compile_plan(parsed, every, shipped=shipped(), services=fresh)
         plans = {_uid(one.bindings): one for one in plan.workloads}
         diagnostics = plan.diagnostics
-    resources = {id(manifest): resource for resource, manifest in beside}
+    resources = {id(manifest): resource for resource, manifest in scalers}
     subjects = [
         _subject(group, homes[_uid(group)], states[_uid(group)], plans.get(_uid(group)), restored, resources)
         for group in groups
     ]
-    return tuple(sorted(subjects, key=lambda one: one.id)), diagnostics
+    return tuple(sorted(subjects, key=lambda one: one.id)), diagnostics, notes
 
 
 def _bind(

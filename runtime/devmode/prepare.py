@@ -13,7 +13,7 @@ from devcfg.runtime.cluster.errors import ForbiddenError, GuardError, MissingErr
 from devcfg.runtime.devmode.errors import DevModeError
 from devcfg.runtime.devmode.gitops import PAUSE_ANNOTATION, PAUSED, Tool, advice, is_paused, steward_of
 from devcfg.runtime.devmode.guard import Ask, admit
-from devcfg.runtime.devmode.kinds import RECREATED, obstacle
+from devcfg.runtime.devmode.kinds import RECREATED, keda_obstacle, obstacle
 from devcfg.runtime.devmode.live import Bound, State, Subject, Wish, bind_live, exact
 from devcfg.runtime.devmode.pods import POD, replica_sets
 from devcfg.runtime.devmode.preferences import read_preferences
@@ -55,6 +55,8 @@ async def prepare(cluster: Cluster, wish: Wish, *, yes: bool, ask: Ask | None) -
     notes = list(bound.notes)
     for one in bound.subjects:
         found = obstacle(one.object, one.target, _wanted(one)) if one.state is not State.FILES else None
+        scalers = (keda_obstacle(each.manifest.object, one.target) for _, each in one.scalers)
+        found = found or next(filter(None, scalers), None)
         if found is not None:
             raise found
     for space in sorted({one.namespace for one in bound.subjects}):

@@ -64,8 +64,9 @@ def needs_of(posts: Iterable[Post]) -> tuple[Need, ...]:
         found.append(Need("autoscaling", "horizontalpodautoscalers", ("get", "patch"), what, scalers))
     if "ReplicaSet" in kinds:
         found.append(Need("", "pods", ("delete",), "a ReplicaSet does not replace its pods by itself"))
-    elif "StatefulSet" in kinds:
-        found.append(Need("", "pods", ("delete",), "a StatefulSet may wait for a broken pod for ever", optional=True))
+    else:
+        what = "pull images before the old pod stops; a StatefulSet may wait for a broken pod for ever"
+        found.append(Need("", "pods", ("delete",), what, optional=True))
     if "Deployment" in kinds:
         found += [
             Need("apps", "replicasets", ("list",), "tell dev pods from others"),

@@ -219,6 +219,33 @@ class Agent:
         ok = await self._ask("probe", **members)
         return Probed(_member(ok, "result", str), _member(ok, "message", str))
 
+    # ---- ports that lead here
+
+    async def listen(self, port: int) -> None:
+        """Listen on a port of the pod's loopback."""
+        await self._ask("reverse", action="listen", port=port)
+
+    async def accept(self, port: int) -> str:
+        """Return the name of the next connection to a port; wait for one."""
+        return _member(await self._ask("reverse", action="accept", port=port), "id", str)
+
+    async def receive(self, name: str) -> bytes:
+        """Return the next bytes of a connection; none at its end."""
+        reply = await self._link.request("reverse", action="read", id=name)
+        return b"".join([piece async for piece in reply.bulk])
+
+    async def send(self, name: str, data: bytes) -> None:
+        """Send bytes to a connection; return when they are in its socket."""
+        await self._link.request("reverse", (data,), action="write", id=name)
+
+    async def finish_connection(self, name: str) -> None:
+        """Tell a connection that no more comes."""
+        await self._ask("reverse", action="finish", id=name)
+
+    async def close_connection(self, name: str) -> None:
+        """Let a connection go."""
+        await self._ask("reverse", action="close", id=name)
+
     async def _ask(self, verb: str, **members: Any) -> dict[str, Any]:
         return (await self._link.request(verb, **members)).ok
 

@@ -60,7 +60,7 @@ class Control:
         """Listen. Raises `DevcfgError` where another session of the project does already."""
         _private_folder(self._path)
         if _connects(self._path):
-            hint = "`devcfg status` shows it; Ctrl-C where it runs ends it"
+            hint = "`devcfg status` shows it; Ctrl-C where it runs, or `devcfg down`, ends it: then name all services"
             raise DevcfgError("a session of this project runs already", hint=hint)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)

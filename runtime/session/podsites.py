@@ -13,6 +13,7 @@ from devcfg.runtime.devmode.enter import Entered, Request, enter
 from devcfg.runtime.devmode.errors import LostError
 from devcfg.runtime.devmode.hold import hold, leave
 from devcfg.runtime.devmode.live import State
+from devcfg.runtime.devmode.node import has_nodes
 from devcfg.runtime.devmode.steps import Move, Step
 from devcfg.runtime.session.display import seconds
 from devcfg.runtime.session.events import Event, Happening
@@ -57,7 +58,7 @@ class PodSites:
         self._request = replace(self._request, wish=wish)
         self._entered = await enter(self._cluster, self._request, self._tell)
         self._holding = asyncio.create_task(hold(self._cluster, self._entered, self._tell))
-        for place in self._entered.places:
+        for place in (one for one in self._entered.places if one.service in wish.services):
             hearer.event(Event(time.time(), place.service, Happening.ROLLED_OUT))
 
     def site(self, wanted: Wanted, hearer: Hearer) -> PodSite:
@@ -73,7 +74,7 @@ class PodSites:
             self._project,
             say=lambda words: hearer.words(wanted.name, words),
             fresh=fresh,
-            node=self._node,
+            node=self._node if has_nodes(place.resource) else "",
         )
 
     def moves(self, before: Wanted | None, after: Wanted) -> tuple[str, ...]:
@@ -149,7 +150,8 @@ class PodSites:
         if self._entered is None:
             return self._request.wish.services if len(self._request.wish.services) == 1 else ()
         taken = (one.subject for one in self._entered.taken if one.subject.target.label == workload)
-        return tuple(binding.service for subject in taken for binding in subject.bindings)
+        services = (binding.service for subject in taken for binding in subject.bindings)
+        return tuple(name for name in services if name in self._request.wish.services)
 
 
 def needs_new_pod(before: Service, after: Service) -> tuple[str, ...]:

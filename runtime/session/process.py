@@ -54,6 +54,16 @@ class Process:
         self._probe = probe
         self.state = ABSENT
 
+    async def uneven(self, service: str) -> str:
+        """Return why files that one writes are not the other's to change; empty where process and sync are one user."""
+        users = await self._ask(lambda agent: agent.users(self._directory))
+        if users.process in (None, users.agent):
+            return ""
+        return (
+            f"the dev process runs as uid {users.process} and sync writes as uid {users.agent}, so that neither may "
+            f"change what the other wrote: set `services.{service}.user: {users.process}`"
+        )
+
     async def set_commands(self, commands: Commands) -> None:
         """Tell the supervisor what build, run and debug are, for its next start."""
         await self._ask(lambda agent: agent.commands(self._directory, commands))

@@ -20,6 +20,7 @@ from devcfg.runtime.session.events import Event, Happening
 from devcfg.runtime.session.forward import Forward, Ports, parse_ports
 from devcfg.runtime.session.process import COMING, Process, repeats_an_event
 from devcfg.runtime.session.reload import Action, policy_of
+from devcfg.runtime.session.reverse import Reverse, parse_reverse
 from devcfg.runtime.session.site import Site
 from devcfg.runtime.sync.engine import Engine
 from devcfg.runtime.sync.rule import Rule
@@ -110,6 +111,9 @@ class Running:
                 for engine in self.engines:
                     self._tasks.create_task(engine.run())
                 await self._linked.wait()
+                for ports in map(parse_reverse, self.spec.reverse):
+                    if not (self.site.shared and ports.local == ports.remote):
+                        self._tasks.create_task(Reverse(ports, self._ask, self._words_of, self._degrade).run())
                 async with self._forwarded():
                     await self._stay(self._tasks, again=again)
         finally:
@@ -141,6 +145,8 @@ class Running:
         state = await self.process.look()
         self._told = (state.generation, state.state)
         self._ran = state.generation
+        if self.engines and (uneven := await self.process.uneven(self.name)):
+            self._say(Happening.DEGRADED, reason=uneven)
         await self._agreement.synced.wait()
         self.ready.set()
         self._hearer.refresh()
@@ -326,6 +332,12 @@ class Running:
             self._tasks.create_task(safely())
 
     # ---- ports and log
+
+    def _words_of(self, text: str) -> None:
+        self._hearer.words(self.name, text)
+
+    def _degrade(self, reason: str) -> None:
+        self._say(Happening.DEGRADED, reason=reason)
 
     @contextlib.asynccontextmanager
     async def _forwarded(self) -> AsyncIterator[None]:

@@ -20,6 +20,7 @@ VERBS = (
     "up",
     "down",
     "rbac",
+    "doctor",
     "status",
     "run",
     "debug",

@@ -18,6 +18,7 @@ from .ignore import Ignores
 from .outbox import EndedError, Outbox
 from .probe import ProbeError, probe
 from .process import ProcessError, Processes
+from .reverse import Reverse
 from .root import Root
 from .serve import Call, RequestError
 
@@ -46,6 +47,7 @@ class Verbs:
         self._processes = Processes(self._report)
         self._following = False
         self._probes = threading.BoundedSemaphore(PROBES)
+        self._reverse = Reverse(_start)
         self._table: dict[str, Callable[[Call], None]] = {
             "open": self._open,
             "ignores": self._ignores,
@@ -60,6 +62,7 @@ class Verbs:
             "mark": self._mark,
             "process": self._process,
             "probe": self._probe,
+            "reverse": self._reverse.handle,
         }
 
     def handle(self, call: Call) -> None:

@@ -78,3 +78,16 @@ def test_who_keeps_a_workload_is_seen_from_its_metadata(meta, tool, name):
 
 def test_a_workload_that_nobody_keeps_has_no_steward():
     assert steward_of({"metadata": {"labels": {"app.kubernetes.io/instance": "web"}}}) is None
+
+
+def test_argo_cds_ways_are_snippets_and_with_an_overlay_that_is_the_best_one():
+    tracking = {"argocd.argoproj.io/tracking-id": "team_shop:apps/Deployment:a/web"}
+    found = steward_of({"metadata": {"annotations": tracking}})
+
+    without, with_one = (advice(found, "deployment/web", overlay) for overlay in ("", "k8s/overlays/dev"))
+
+    patch = "kubectl -n team patch application shop --type merge -p"
+    for said in (without, with_one):
+        assert f"""{patch} '{{"spec":{{"syncPolicy":{{"automated":{{"enabled":false}}}}}}}}'`""" in " ".join(said)
+        assert "ignoreApplicationDifferences: [{jsonPointers: [/spec/syncPolicy]}]" in " ".join(said)
+    assert "`argocd app set team/shop --revision BRANCH --path k8s/overlays/dev`" in with_one[-1]

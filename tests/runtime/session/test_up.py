@@ -115,6 +115,20 @@ def test_a_process_is_left_running_by_a_killed_session_and_taken_over_by_the_nex
     assert project.owned() == []
 
 
+def test_a_process_of_another_user_than_sync_is_degraded_with_what_to_set(project):
+    first = project.up()
+    first.wait_for("restarted", generation=1)
+    assert first.find("degraded", 0, {}) is None
+    first.kill()
+    # What a supervisor of another user would have written; it goes on for the next session.
+    (project.root / ".devcfg/local/web/run/uid").write_text("4321\n")
+    second = project.up()
+    said = second.wait_for("degraded")["reason"]
+    assert f"runs as uid 4321 and sync writes as uid {os.getuid()}" in said
+    assert said.endswith("set `services.web.user: 4321`")
+    assert second.end() == 0
+
+
 def test_a_process_that_the_user_stopped_stays_stopped_for_the_next_session(project):
     first = project.up()
     first.wait_for("restarted", generation=1)

@@ -3,9 +3,9 @@
 import json
 
 
-def owners(one):
-    """Return the uids of an object's owners."""
-    return {ref["uid"] for ref in one["metadata"].get("ownerReferences") or ()}
+def controllers(one):
+    """Return the uid of an object's controller, in a set: other owners only take it along when they go."""
+    return {ref["uid"] for ref in one["metadata"].get("ownerReferences") or () if ref.get("controller")}
 
 
 def managed(entries, old, new, manager, resource, subresource):

@@ -8,7 +8,7 @@ import asyncio
 import copy
 
 from cluster.controllers import reconcile
-from cluster.fields import managed, owners
+from cluster.fields import controllers, managed
 from cluster.pods import running
 from cluster.validity import DEFAULTED, NAME, completed, validate
 from devcfg.runtime.cluster.cluster import Identity
@@ -138,7 +138,7 @@ class World:
     def owned(self, kind, owner):
         """Return the objects of a kind that an object controls."""
         uid = owner["metadata"]["uid"]
-        return [one for one in self.all(kind, owner["metadata"]["namespace"]) if uid in owners(one)]
+        return [one for one in self.all(kind, owner["metadata"]["namespace"]) if uid in controllers(one)]
 
     def of_uid(self, uid):
         """Return the object with a uid, or None."""

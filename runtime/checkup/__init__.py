@@ -1,0 +1,1 @@
+"""What `devcfg doctor` looks at: this machine, the project, the cluster. Never changes anything."""

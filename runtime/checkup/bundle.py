@@ -1,0 +1,72 @@
+"""What somebody may attach to a bug report: findings and config without what is private. Never reads a kubeconfig.
+
+Redacted by what is let through, not by what is taken out: of the config, the values of a few fields that hold no
+secret; of all texts, names of this user, machine and cluster become words.
+"""
+
+from __future__ import annotations
+
+import getpass
+import io
+import json
+import os
+import re
+import socket
+import zipfile
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from devcfg.compiler.document import to_json
+from devcfg.runtime.checkup.finding import Finding
+from devcfg.runtime.cluster.cluster import Identity
+from devcfg.runtime.files import write_atomically
+from devcfg.runtime.workspace import Workspace
+
+HIDDEN = "…"
+SHOWN = frozenset((
+    "version", "base", "workload", "container", "image", "mode", "path", "target", "write", "seed", "gitignore",
+    "adapter", "port", "wait", "ports", "reverse", "reload", "on", "replicas", "user", "probes", "size",
+    "workdir", "imagePullPolicy",
+))  # fmt: skip
+"""Fields of the config whose values are shown: what a bug report needs, and nobody keeps a secret in."""
+_MOMENT = (1980, 1, 1, 0, 0, 0)
+
+
+def write_bundle(path: str, found: Iterable[Finding], workspace: Workspace | None, identity: Identity | None) -> None:
+    """Write a zip file with the findings, and the config where there is one. Raises `OSError`."""
+    words = private_words(identity)
+    files = {"doctor.json": {"version": 1, "checks": [one.to_json() for one in found]}}
+    if workspace is not None:
+        files["devcfg.json"] = shown_only(to_json(workspace.parsed.document.value))
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, value in files.items():
+            text = redacted(json.dumps(value, indent=2, ensure_ascii=False) + "\n", words)
+            archive.writestr(zipfile.ZipInfo(name, _MOMENT), text)
+    write_atomically(path, data.getvalue(), private=True)
+
+
+def shown_only(value: Any, key: str = "") -> Any:
+    """Return a config with every value hidden whose field is not one of those that are shown; keys stay."""
+    if isinstance(value, dict):
+        return {name: shown_only(one, "" if key == "env" else name) for name, one in value.items()}
+    if isinstance(value, list):
+        return [shown_only(one, key) for one in value]
+    return value if key in SHOWN or value is None else HIDDEN
+
+
+def private_words(identity: Identity | None) -> Mapping[str, str]:
+    """Return what is replaced, and by what."""
+    found = {os.path.expanduser("~"): "~", getpass.getuser(): "USER", socket.gethostname(): "HOST"}
+    if identity is not None:
+        server = urlsplit(identity.server).hostname or identity.server
+        found |= {server: "SERVER", identity.context: "CONTEXT", identity.user: "USER", identity.namespace: "NAMESPACE"}
+    return {word: instead for word, instead in found.items() if len(word) > 1}
+
+
+def redacted(text: str, words: Mapping[str, str]) -> str:
+    """Return a text without these words; a word in the middle of another one is none."""
+    for word in sorted(words, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w-]){re.escape(word)}(?![\w-])", words[word], text)
+    return text
