@@ -215,6 +215,18 @@ def test_a_signal_reloads_in_the_same_process(project):
     assert up.end() == 0
 
 
+def test_a_process_that_the_signal_of_a_save_ends_is_started_again(project):
+    project.config(web={"command": {"run": [PYTHON, "app.py"]}, "reload": "signal:HUP"})
+    up = project.up()
+    project.wait_for_log("VERSION 1")
+    project.write("src/app.py", SERVER.replace("1", "2", 1))
+    up.wait_for("exited", code=129)
+    up.wait_for("restarted", generation=2)
+    project.wait_for_log("VERSION 2")
+    up.wait_for_words("SIGHUP of the reload ended it, so it is started again")
+    assert up.end() == 0
+
+
 def test_what_the_process_writes_comes_back_and_restarts_nothing(project):
     up = project.up()
     up.wait_for("restarted", generation=1)
