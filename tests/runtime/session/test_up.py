@@ -160,6 +160,7 @@ def test_a_second_ctrl_c_ends_at_once_and_the_next_session_cleans_up(project):
     up.process.send_signal(signal.SIGINT)
     up.wait_for_words("once more stops at once")
     assert up.end() == 130
+    up.wait_for_words("stopped at once; the next session cleans up")
     assert alive(pid)
     project.config(web={"command": {"run": [PYTHON, "app.py"]}, "reload": {"stop": {"grace": "100ms"}}})
     again = project.up()
