@@ -46,8 +46,7 @@ def down(request: Request) -> int:
 
 
 async def _down(request: Request) -> int:
-    if not request.stale:
-        await _end_session(request)
+    ended = not request.stale and await _end_session(request)
     cluster = await open_cluster()
     try:
         stays = await _stays(cluster, request)
@@ -73,23 +72,29 @@ async def _down(request: Request) -> int:
                 reports.append(await part(cluster, parting, _tell))
     finally:
         await cluster.close()
+    if ended and not any(one.restored or one.removed or one.left for one in reports):
+        console.say("it has ended")
+        return 0
     return _say(reports)
 
 
-async def _end_session(request: Request) -> None:
-    """End the session of this project on this machine, which restores by itself: two would undo each other's work."""
+async def _end_session(request: Request) -> bool:
+    """End the session of this project on this machine, which restores by itself: two would undo each other's work.
+
+    Return whether there was one.
+    """
     try:
         project = find(request.file).project
     except UsageError:
         if request.everything:
-            return  # everything in the namespace needs no config
+            return False  # everything in the namespace needs no config
         raise
     try:
         rows = next(line["json"]["services"] for line in ask(project, "status") if "json" in line)
     except NoSessionError:
-        return
+        return False
     if rows and rows[0]["target"] != "cluster":
-        return
+        return False
     others = [row["name"] for row in rows if request.services and row["name"] not in request.services]
     if others:
         raise UsageError(f"the session that runs here has {', '.join(others)}, too", hint="`devcfg down` ends it")
@@ -97,6 +102,7 @@ async def _end_session(request: Request) -> None:
     console.say("the session that runs here ends, and restores")
     while has_session(project):
         await asyncio.sleep(0.1)
+    return True
 
 
 async def _stays(cluster: Cluster, request: Request) -> list[Stay]:

@@ -44,8 +44,8 @@ def admit(identity: Identity, namespace: str, preferences: Preferences, *, yes: 
     if said:
         entry = f"  - {{server: {json.dumps(spot.server)}, namespace: {json.dumps(namespace)}}}"
         raise NotAdmittedError(
-            f"{place} looks like production: {', '.join(said)}",
-            hint=f"where it is none, say so in `{preferences_path()}` under `allow:`, as `{entry.strip()}`",
+            f"{place} looks like production, by its {', '.join(said)}: devcfg changes nothing there",
+            hint=f"if it is not production, say so in `{preferences_path()}` under `allow:`, as `{entry.strip()}`",
         )
     known = _remembered()
     if spot in known:

@@ -1,7 +1,7 @@
 """The way back: a workload as it was, from what the cluster itself says. Never needs the session that took it.
 
 The order makes each step safe to be the last one: autoscalers, then the workload's one patch, then pods and
-ReplicaSets of dev mode, then what it added and the lease. A `down` that finds half of it goes on.
+revisions of dev mode, then what it added and the lease. A `down` that finds half of it goes on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from devcfg.runtime.cluster.cluster import Cluster, Object
+from devcfg.runtime.cluster.cluster import Cluster, Object, Resource
 from devcfg.runtime.cluster.errors import (
     ConflictError,
     ForbiddenError,
@@ -26,7 +26,7 @@ from devcfg.runtime.devmode.errors import DevModeError, DriftError
 from devcfg.runtime.devmode.gitops import PAUSE_ANNOTATION, is_paused
 from devcfg.runtime.devmode.kinds import BY_HAND, ORDERED
 from devcfg.runtime.devmode.lease import LEASE, Session, lease_of, stealing, this_session
-from devcfg.runtime.devmode.pods import POD, REPLICA_SET, is_dev, is_ready, pods_of, replica_sets
+from devcfg.runtime.devmode.pods import POD, is_dev, is_ready, pods_of
 from devcfg.runtime.devmode.prepare import guards
 from devcfg.runtime.devmode.record import (
     METADATA,
@@ -40,6 +40,7 @@ from devcfg.runtime.devmode.record import (
     restoration,
     template_of,
 )
+from devcfg.runtime.devmode.revisions import KEPT_AS, dev_revisions, is_idle
 from devcfg.runtime.devmode.scalers import release_all, scalers_of
 from devcfg.runtime.devmode.stays import Stay
 from devcfg.runtime.devmode.steps import Move, Step, Tell
@@ -166,24 +167,21 @@ def _claims(document: Object) -> tuple[str, ...]:
 async def _finish_pods(cluster: Cluster, stay: Stay, document: Object, report: Report, tell: Tell) -> None:
     """See to it that no dev pod stays, and no revision leads back to one."""
     kind = stay.resource.kind
-    if kind in BY_HAND or kind == ORDERED:
-        for pod in await pods_of(cluster, document):
-            if is_dev(pod) and (kind in BY_HAND or not is_ready(pod)):
-                await _delete_pod(cluster, pod, report)
-    if kind != "Deployment":
+    await _end_pods(cluster, kind, document, report)
+    resource = KEPT_AS.get(kind)
+    if resource is None or stay.resource.group != resource.group:
         return
     deadline = time.monotonic() + PATIENCE
     said = False
-    while sets := [one for one in await replica_sets(cluster, document) if is_dev(one)]:
-        for one in sets:
-            meta, status = one["metadata"], one.get("status") or {}
-            if (one.get("spec") or {}).get("replicas") or status.get("replicas"):
-                continue
+    while found := await _revisions(cluster, stay, document, resource, report):
+        for one in found:
+            name = one["metadata"]["name"]
             try:
-                await cluster.delete(REPLICA_SET, stay.namespace, meta["name"], uid=meta["uid"])
-                report.removed.append(f"replicaset/{meta['name']}")
+                if await is_idle(cluster, document, one):
+                    await cluster.delete(resource, stay.namespace, name, uid=one["metadata"]["uid"])
+                    report.removed.append(f"{resource.kind.lower()}/{name}")
             except ForbiddenError:
-                report.left.append(f"replicaset/{meta['name']} stays: you may not delete it; it has no pods")
+                report.left.append(f"{resource.kind.lower()}/{name} stays: you may not delete it; it has no pods")
                 return
             except (MissingError, ConflictError):
                 continue
@@ -194,6 +192,25 @@ async def _finish_pods(cluster: Cluster, stay: Stay, document: Object, report: R
             tell(Step(Move.WAITING, stay.label, "for its own pods to take over"))
             said = True
         await asyncio.sleep(LOOK)
+        await _end_pods(cluster, kind, document, report)
+
+
+async def _revisions(
+    cluster: Cluster, stay: Stay, document: Object, resource: Resource, report: Report
+) -> tuple[Object, ...]:
+    try:
+        return await dev_revisions(cluster, document, resource)
+    except ForbiddenError:
+        report.left.append(f"{stay.label} may have a revision of dev mode: you may not list its {resource.plural}")
+        return ()
+
+
+async def _end_pods(cluster: Cluster, kind: str, document: Object, report: Report) -> None:
+    """Delete the dev pods that no controller replaces: of a kind that never does, and broken ones of an ordered one."""
+    if kind in BY_HAND or kind == ORDERED:
+        for pod in await pods_of(cluster, document):
+            if is_dev(pod) and (kind in BY_HAND or not is_ready(pod)):
+                await _delete_pod(cluster, pod, report)
 
 
 async def _delete_pod(cluster: Cluster, pod: Object, report: Report) -> None:

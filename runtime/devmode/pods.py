@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from devcfg.runtime.cluster.cluster import Cluster, Object, Resource
@@ -69,6 +69,19 @@ def is_ready(pod: Object) -> bool:
     """Tell whether a pod is ready."""
     conditions = (pod.get("status") or {}).get("conditions") or []
     return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
+
+
+def is_up(pod: Object, dev: Collection[str]) -> bool:
+    """Tell whether a pod is ready, or only waits for its dev containers (by name), which run.
+
+    Where a readiness probe is kept, they are not ready before a session has brought their source.
+    """
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    up = (
+        "running" in (one.get("state") or {}) if one.get("name") in dev else one.get("ready") is True
+        for one in statuses
+    )
+    return is_ready(pod) or (bool(statuses) and all(up))
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,9 @@ def needs_of(posts: Iterable[Post]) -> tuple[Need, ...]:
             Need("apps", "replicasets", ("list",), "tell dev pods from others"),
             Need("apps", "replicasets", ("delete",), "`rollout undo` never enters dev mode", optional=True),
         ]
+    if kinds & {"StatefulSet", "DaemonSet"}:
+        what = "`rollout undo` never enters dev mode"
+        found.append(Need("apps", "controllerrevisions", ("list", "delete"), what, optional=True))
     what = "see autoscalers, which would scale dev mode up"
     found += [
         Need("autoscaling", "horizontalpodautoscalers", ("list",), what, optional=not scalers),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from devcfg.runtime.cluster.cluster import Cluster, Object
 from devcfg.runtime.cluster.errors import UnreachableError
 from devcfg.runtime.devmode.errors import DevModeError
 from devcfg.runtime.devmode.live import Subject
-from devcfg.runtime.devmode.pods import Trouble, is_dev, is_ready, pods_of, trouble_of
+from devcfg.runtime.devmode.pods import Trouble, is_dev, is_up, pods_of, trouble_of
 from devcfg.runtime.devmode.steps import Move, Step, Tell
 
 LOOK = 0.25
@@ -30,7 +30,7 @@ async def give_up(trouble: Trouble) -> bool:
 
 
 async def wait_ready(cluster: Cluster, subject: Subject, tell: Tell, ask: GiveUp) -> None:
-    """Return when as many dev pods are ready as are wanted. Raises `DevModeError` where `ask` gives up."""
+    """Return when as many dev pods are up as are wanted. Raises `DevModeError` where `ask` gives up."""
     began = time.monotonic()
     said: str | None = None
     asked: set[str] = set()
@@ -59,11 +59,12 @@ async def _look(cluster: Cluster, subject: Subject) -> tuple[bool, Trouble | Non
     document = await cluster.get(subject.resource, subject.namespace, subject.target.name)
     pods = [one for one in await pods_of(cluster, document) if is_dev(one, subject.digest)]
     wanted = _wanted(document)
-    ready = sum(map(is_ready, pods))
+    dev = tuple(one.name for one in subject.bindings)
+    ready = sum(is_up(one, dev) for one in pods)
     if ready >= wanted:
         return True, None, ""
-    trouble = await trouble_of(cluster, document, [one for one in pods if not is_ready(one)])
-    return False, trouble, _words(pods, ready, wanted)
+    trouble = await trouble_of(cluster, document, [one for one in pods if not is_up(one, dev)])
+    return False, trouble, _words(pods, ready, wanted, dev)
 
 
 def _wanted(document: Object) -> int:
@@ -72,7 +73,7 @@ def _wanted(document: Object) -> int:
     return replicas if isinstance(replicas, int) and replicas > 0 else 1
 
 
-def _words(pods: list[Object], ready: int, wanted: int) -> str:
+def _words(pods: list[Object], ready: int, wanted: int, dev: Collection[str]) -> str:
     if not pods:
         return "for its controller to make a dev pod"
     if wanted > 1:
@@ -86,7 +87,7 @@ def _words(pods: list[Object], ready: int, wanted: int) -> str:
                 return f"for {kind} `{one.get('name')}`"
             if waiting and waiting.get("reason") not in ("PodInitializing", None):
                 return f"for {kind} `{one.get('name')}` ({waiting['reason']})"
-            if kind == "container" and running and not one.get("ready"):
+            if kind == "container" and running and not one.get("ready") and one.get("name") not in dev:
                 return f"for container `{one.get('name')}` to be ready"
     return f"for pod `{pods[0]['metadata']['name']}` to start"
 

@@ -36,12 +36,12 @@ class Ask(Protocol):
 
 _REPEATED = re.compile(
     r"\[devcfg\] ((run|debug|build): (generation \d|exited with|failed with|older than|already )"
-    r"|stopped|there is no command\.run)"
+    r"|stopped|there is no command\.run|waiting for the source)"
 )
 
 
 def repeats_an_event(line: str) -> bool:
-    """Tell whether a line of the supervisor says what an event says, too: it is for whoever has only a pod's log."""
+    """Tell whether a line of the supervisor says what a session says or does: it is for who has only a pod's log."""
     return _REPEATED.match(line) is not None
 
 

@@ -34,6 +34,11 @@ class Policy:
     signal: str = ""
     reason: str = ""
 
+    @property
+    def fatal(self) -> int | None:
+        """The exit code of a process that the signal ended, because it does not handle it, or did not yet."""
+        return 128 + _NUMBERS[self.signal] if self.action is Action.SIGNAL else None
+
     def concerns(self, paths: Iterable[str]) -> bool:
         """Tell whether one of these paths, relative to the root of their rule, asks for a reload."""
         return any(
@@ -43,6 +48,8 @@ class Policy:
         )
 
 
+_NUMBERS = {"HUP": 1, "INT": 2, "QUIT": 3, "TERM": 15, "USR1": 10, "USR2": 12, "WINCH": 28}
+"""What the signals are where the process runs: on Linux, whatever the laptop is."""
 _PROGRAMS = frozenset(
     ("air", "entr", "guard", "hupper", "modd", "nodemon", "reflex", "rerun", "ts-node-dev", "tsnd", "vite", "watchexec")
 )

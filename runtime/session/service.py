@@ -73,6 +73,7 @@ class Running:
         self.restarts = 0
         self._told = (0, "")  # the last generation and state that was told
         self._ran = 0  # the last generation that ran
+        self._signalled = 0  # the last generation that a save sent a signal
         self._asked: float | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._wanted: Mode | None = None  # what is to run, in this place and in one that comes after it
@@ -253,6 +254,7 @@ class Running:
                 case Action.RESTART:
                     self._spawn(self.restart())
                 case Action.SIGNAL if state == "running":
+                    self._signalled = self.process.state.generation
                     await self.process.signal(self.policy.signal)
                     self._hearer.words(self.name, f"told by SIG{self.policy.signal}")
                 case Action.SIGNAL | Action.NOTHING if state in ("exited", "build-failed") and self._revives:
@@ -308,6 +310,11 @@ class Running:
                 self._ran = state.generation
                 self._say(Happening.RESTARTED, generation=state.generation, ms=round(ms, 1), command=state.mode)
                 self._spawn(self._tell_serving())
+            case "exited" if (self._signalled, self.policy.fatal) == (state.generation, state.exit_code):
+                # A save must not end what it is to reload: so quick after a start, nothing handles the signal yet.
+                remark = f"; SIG{self.policy.signal} of the reload ended it, so it is started again"
+                self._say(Happening.EXITED, remark=remark, code=state.exit_code)
+                self._spawn(self.restart())
             case "exited":
                 again = "the next save starts it again" if self._revives else f"`devcfg restart {self.name}` starts it"
                 self._say(Happening.EXITED, remark=f"; {again}", code=state.exit_code)

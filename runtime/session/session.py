@@ -59,7 +59,7 @@ class Session:
         self._answers = Answers(self)
         names = tuple(one.name for one in brief.services)
         self._display = Display(names, events=events, status=lambda: live_line(self.running.values()))
-        self._stop = Stop(self._display.step, stays=sites.stays)
+        self._stop = Stop(self._display.step, self._display.close, stays=sites.stays)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._agreed = agreed
@@ -190,6 +190,7 @@ class Session:
 
     async def _end(self) -> None:
         """Take everything down in reverse: sync and forwards, then the processes."""
+        self._display.close()  # what is drawn there would say that they run
         await self._cut(tuple(self._tasks))
         running = tuple(self.running.values())
         ended = await asyncio.gather(*(one.site.leave() for one in running), return_exceptions=True)

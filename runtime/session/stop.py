@@ -15,9 +15,13 @@ AT_ONCE = 130
 class Stop:
     """Set once the session has to end. Signals count from `listen` on."""
 
-    def __init__(self, say: Callable[[str], None], *, stays: bool) -> None:
-        """Make one. `stays` says that what was entered outlives the session, so that a closed terminal leaves it."""
+    def __init__(self, say: Callable[[str], None], close: Callable[[], None], *, stays: bool) -> None:
+        """Make one; `close` takes away what is drawn, before the process ends without another word.
+
+        `stays` says that what was entered outlives the session, so that a closed terminal leaves it.
+        """
         self._say = say
+        self._close = close
         self._stays = stays
         self._asked = asyncio.Event()
 
@@ -42,10 +46,12 @@ class Stop:
         loop.add_reader(descriptor, gone)
 
     def _heard(self) -> None:
+        finishes = "`devcfg down` restores what is left" if self._stays else "the next session cleans up"
         if self._asked.is_set():
+            self._close()
+            self._say(f"stopped at once; {finishes}")
             os._exit(AT_ONCE)  # whatever is left behind, the next session or `down` takes over
-        cleans = "`devcfg down` cleans up" if self._stays else "the next session cleans up"
-        self._say(f"ending; once more stops at once, and {cleans}")
+        self._say(f"ending in order; Ctrl-C once more stops at once, and then {finishes}")
         self._asked.set()
 
     def _hung_up(self) -> None:

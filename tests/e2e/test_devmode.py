@@ -102,14 +102,8 @@ def request(**more):
 
 def leftovers(space):
     """Return what is left of dev mode in a namespace."""
-    named = space.kubectl("get", "configmap,lease,pvc,replicaset", "-o", "json").stdout
-    return [
-        f"{one['kind']}/{one['metadata']['name']}"
-        for one in json.loads(named)["items"]
-        if "devcfg.dev/workload" in (one["metadata"].get("labels") or {})
-        or "devcfg.dev/plan"
-        in ((one.get("spec") or {}).get("template", {}).get("metadata", {}).get("annotations") or {})
-    ]
+    named = space.get("configmap,lease,pvc,replicaset,controllerrevision")["items"]
+    return [f"{one['kind']}/{one['metadata']['name']}" for one in named if "devcfg.dev/" in json.dumps(one)]
 
 
 @pytest.mark.parametrize(
@@ -144,9 +138,9 @@ def test_a_workload_comes_back_as_it_was(space_of, deploy, monkeypatch, kind, by
     assert (report.kept, report.left) == ([], [])
     assert state(space, kind) == before
     assert leftovers(space) == []
-    if kind == "Deployment":
-        space.kubectl("rollout", "undo", "deployment/web", code=None)
-        assert "devcfg.dev" not in state(space, kind)
+    if kind != "ReplicaSet":
+        space.kubectl("rollout", "undo", f"{kind.lower()}/web", code=None)
+        assert "devcfg.dev/" not in state(space, kind)
 
 
 def test_down_on_another_machine_keeps_what_others_changed_and_lists_it(space_of, deploy, monkeypatch):

@@ -265,6 +265,7 @@ def test_a_session_in_the_background_is_ended_by_down(deployed, begin):
     assert "web: live" in done.stderr
     done = up.devcfg("down", "--yes")
     assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-2:] == ["the session that runs here ends, and restores", "it has ended"]
     assert deployed.space.specs() == before
 
 

@@ -100,7 +100,7 @@ class Shop:
         """Return what is left of dev mode."""
         return [
             f"{one['kind']}/{one['metadata']['name']}"
-            for kind in ("ConfigMap", "Lease", "PersistentVolumeClaim", "ReplicaSet", "Pod")
+            for kind in ("ConfigMap", "Lease", "PersistentVolumeClaim", "ReplicaSet", "ControllerRevision", "Pod")
             for one in self.world.all(kind, SPACE)
             if "devcfg.dev" in json.dumps({**one, "metadata": {**one["metadata"], "managedFields": []}})
             and "deletionTimestamp" not in one["metadata"]

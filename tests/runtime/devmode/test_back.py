@@ -1,7 +1,9 @@
 """What was there comes back: by the session, by `down` on another machine, after any death, and beside anybody."""
 
+import json
+
 import pytest
-from cluster import killed_after, loses_answer
+from cluster import killed_after, loses_answer, unready
 
 from devcfg.runtime.devmode.additions import CONFIG_MAP
 from devcfg.runtime.devmode.leave import leave_one
@@ -244,5 +246,24 @@ def test_a_config_that_changed_is_taken_in_one_patch_and_still_leads_back(shop, 
 
     assert found["spec"]["template"]["spec"]["containers"][0]["image"] == "dev:2"
     assert found["metadata"]["generation"] == generation + 1
+    assert after == before
+    assert left == []
+
+
+def test_a_dev_container_whose_kept_probe_says_no_until_its_source_comes_is_up(shop, play):
+    async def go():
+        one = shop()
+        before = await one.deploy()
+        one.configure((one.root / "devcfg.yaml").read_text() + "    probes: {readiness: keep}\n")
+        one.world.kubelets.append(lambda pod: unready(pod, "web") if "devcfg.dev/plan" in json.dumps(pod) else None)
+        entered = await one.enter()
+        inside = one.state()
+        await one.leave(entered)
+        await one.world.settle()
+        return before, inside, one.state(), one.left()
+
+    before, inside, after, left = play(go())
+
+    assert "dev:1" in inside
     assert after == before
     assert left == []

@@ -10,6 +10,7 @@ import pytest
 from devcfg.runtime.session.container import environment_of, readiness_of
 from devcfg.runtime.session.control import Control, NoSessionError, ask, socket_path
 from devcfg.runtime.session.display import LONGEST, visible_log
+from devcfg.runtime.session.process import repeats_an_event
 from devcfg.runtime.session.syncing import repository, rules_of
 from devcfg.schemas.config import Service
 from devcfg.schemas.errors import DevcfgError, UsageError
@@ -39,6 +40,13 @@ def test_a_log_line_cannot_move_the_cursor(printed, shown):
 
 def test_an_endless_log_line_is_cut_and_said_so():
     assert visible_log("x" * (LONGEST + 7)).endswith("… (7 more characters)")
+
+
+def test_what_a_session_says_itself_is_not_shown_from_the_supervisors_log_once_more():
+    assert repeats_an_event("[devcfg] run: exited with code 7; the container stays")
+    assert repeats_an_event("[devcfg] waiting for the source in /src: it comes with the sync; to start without it: …")
+    assert not repeats_an_event("[devcfg] run: ignores SIGTERM: killed after 3 s")
+    assert not repeats_an_event("run: exited with code 7")
 
 
 def test_a_socket_fits_wherever_the_runtime_directory_is(monkeypatch, tmp_path):

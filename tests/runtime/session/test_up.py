@@ -174,6 +174,7 @@ def test_a_second_ctrl_c_ends_at_once_and_the_next_session_cleans_up(project):
     up.process.send_signal(signal.SIGINT)
     up.wait_for_words("once more stops at once")
     assert up.end() == 130
+    up.wait_for_words("stopped at once; the next session cleans up")
     assert alive(pid)
     project.config(web={"command": {"run": [PYTHON, "app.py"]}, "reload": {"stop": {"grace": "100ms"}}})
     again = project.up()
@@ -226,6 +227,18 @@ def test_a_signal_reloads_in_the_same_process(project):
     project.write("src/data.txt", "new")
     project.wait_for_log("HUP")
     assert project.devcfg("status").stdout.count("running") == 1
+    assert up.end() == 0
+
+
+def test_a_process_that_the_signal_of_a_save_ends_is_started_again(project):
+    project.config(web={"command": {"run": [PYTHON, "app.py"]}, "reload": "signal:HUP"})
+    up = project.up()
+    project.wait_for_log("VERSION 1")
+    project.write("src/app.py", SERVER.replace("1", "2", 1))
+    up.wait_for("exited", code=129)
+    up.wait_for("restarted", generation=2)
+    project.wait_for_log("VERSION 2")
+    up.wait_for_words("SIGHUP of the reload ended it, so it is started again")
     assert up.end() == 0
 
 

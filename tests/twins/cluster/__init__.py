@@ -7,7 +7,7 @@ await world.settle()                              # until the controllers have n
 """
 
 from cluster.faults import away, killed_after, loses_answer
-from cluster.pods import crashing, pending, pulling_fails, running
+from cluster.pods import crashing, pending, pulling_fails, running, unready
 from cluster.process import Process
 from cluster.rules import Rules
 from cluster.twin import Call, MemoryCluster, Moment
@@ -27,4 +27,5 @@ __all__ = [
     "pending",
     "pulling_fails",
     "running",
+    "unready",
 ]

@@ -252,11 +252,30 @@ def _tell_status(world, one, mine):
 # ---- StatefulSet and DaemonSet
 
 
+def _keep_revision(world, one, name):
+    """Keep the template, which `rollout undo` can lead back to; the one of now has the highest number."""
+    kept = world.owned("ControllerRevision", one)
+    number = max((each["revision"] for each in kept), default=0)
+    mine = next((each for each in kept if each["metadata"]["name"] == name), None)
+    if mine is not None and mine["revision"] == number:
+        return
+    if mine is not None:
+        changed = {**copy.deepcopy(mine), "revision": number + 1}
+        world.update(world.kind("ControllerRevision"), *_place(mine), changed, manager=MANAGER)
+        return
+    labels = one["spec"]["template"]["metadata"]["labels"]
+    meta = {"name": name, "labels": copy.deepcopy(labels), "ownerReferences": [reference(one)]}
+    data = {"spec": {"template": {**copy.deepcopy(one["spec"]["template"]), "$patch": "replace"}}}
+    body = {"metadata": meta, "data": data, "revision": number + 1}
+    world.create(world.kind("ControllerRevision"), one["metadata"]["namespace"], body, manager=MANAGER)
+
+
 def stateful_set(world, one):
     """Have pods by number, one after the other; a pod that is not ready holds up all others, also its own way back."""
     if "deletionTimestamp" in one["metadata"]:
         return None
     spec, revision = one["spec"], f"{one['metadata']['name']}-{digest(one['spec']['template'])}"
+    _keep_revision(world, one, revision)
     strategy = spec.get("updateStrategy", {})
     orderly = spec.get("podManagementPolicy", "OrderedReady") == "OrderedReady"
     partition = strategy.get("rollingUpdate", {}).get("partition", 0)
@@ -303,6 +322,7 @@ def daemon_set(world, one):
     if "deletionTimestamp" in one["metadata"]:
         return
     revision = digest(one["spec"]["template"])
+    _keep_revision(world, one, f"{one['metadata']['name']}-{revision}")
     pods = world.owned("Pod", one)
     by_node = {each["spec"].get("nodeName"): each for each in pods}
     for node in world.nodes:

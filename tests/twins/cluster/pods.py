@@ -28,6 +28,16 @@ def running(pod):
     return _status(pod, "Running", ready=True, states=lambda _: {"running": {"startedAt": "2026-01-01T00:00:00Z"}})
 
 
+def unready(pod, container):
+    """One container runs, but its probe says no."""
+    status = running(pod)
+    for one in status["conditions"]:
+        one["status"] = "True" if one["type"] == "PodScheduled" else "False"
+    for one in status["containerStatuses"]:
+        one["ready"] = one["name"] != container
+    return status
+
+
 def pulling_fails(pod, message="manifest unknown"):
     """An image cannot be pulled."""
     waiting = {"reason": "ErrImagePull", "message": message}

@@ -1,0 +1,40 @@
+"""What a controller keeps of a workload's earlier templates, so that `rollout undo` can lead back to them.
+
+Never takes one away that still has pods.
+"""
+
+from __future__ import annotations
+
+from devcfg.runtime.cluster.cluster import Cluster, Object, Resource
+from devcfg.runtime.devmode.pods import REPLICA_SET, is_dev, owner_uids, pods_of, selector
+
+CONTROLLER_REVISION = Resource("apps", "v1", "controllerrevisions", "ControllerRevision")
+KEPT_AS = {
+    "Deployment": REPLICA_SET,
+    "StatefulSet": CONTROLLER_REVISION,
+    "DaemonSet": CONTROLLER_REVISION,
+}
+"""What each kind that can be rolled back keeps its templates in."""
+
+
+async def dev_revisions(cluster: Cluster, document: Object, resource: Resource) -> tuple[Object, ...]:
+    """Return the revisions of a workload that hold dev mode. Raises `ForbiddenError` where they may not be listed."""
+    meta = document["metadata"]
+    listed = await cluster.list(resource, meta["namespace"], labels=selector(document))
+    return tuple(one for one in listed if meta["uid"] in owner_uids(one) and is_dev(_with_template(one)))
+
+
+async def is_idle(cluster: Cluster, document: Object, revision: Object) -> bool:
+    """Tell whether no pod is of a revision any more, and none will be made: its controller has seen the way back."""
+    if "data" not in revision:
+        spec, status = revision.get("spec") or {}, revision.get("status") or {}
+        return not spec.get("replicas") and not status.get("replicas")
+    meta, resource = document["metadata"], Resource("apps", "v1", f"{document['kind'].lower()}s", document["kind"])
+    now = await cluster.get(resource, meta["namespace"], meta["name"])
+    seen = int((now.get("status") or {}).get("observedGeneration") or 0)
+    return seen >= int(now["metadata"]["generation"]) and not any(map(is_dev, await pods_of(cluster, document)))
+
+
+def _with_template(revision: Object) -> Object:
+    """Return a revision with its template where a ReplicaSet has it: a ControllerRevision holds it as a patch."""
+    return {**revision, "spec": revision["data"].get("spec") or {}} if "data" in revision else revision
