@@ -41,7 +41,7 @@ class Execution:
             if received is None:
                 self._ended.set()
                 if not self._closed and self._status is None:
-                    raise ConnectionResetError("the connection ended before the command did")
+                    raise ConnectionResetError("the server or the node closed it")
                 break
             match received:
                 case (1, data) if data:

@@ -29,6 +29,7 @@ from devcfg.runtime.devmode.rollout import GiveUp, give_up, wait_ready
 from devcfg.runtime.devmode.scalers import hold_all
 from devcfg.runtime.devmode.stays import Stay
 from devcfg.runtime.devmode.steps import Move, Step, Tell
+from devcfg.schemas.errors import DevcfgError
 from devcfg.schemas.patch import Operation
 
 ATTEMPTS = 5
@@ -123,12 +124,7 @@ async def enter(cluster: Cluster, request: Request, tell: Tell) -> Entered:
         await asyncio.gather(*(wait_ready(cluster, one.subject, tell, request.give_up) for one in taken))
     except BaseException:
         for one in reversed(taken):
-            parting = one.parting(request.wish)
-            if not one.adopted:
-                await leave_one(cluster, one.stay, tell, session=request.session)
-            elif parting is not None and one.subject.is_new:
-                await part(cluster, parting, tell, session=request.session)
-            await one.lease.release()
+            await _given_back(cluster, one, request, tell)
         raise
     for one in taken:
         tell(Step(Move.READY, one.subject.target.label, "its dev pod is ready"))
@@ -166,11 +162,23 @@ async def _take(cluster: Cluster, subject: Subject, request: Request, tell: Tell
         await hold_all(cluster, one.subject, owner_for(one.subject, request))
         await replace_by_hand(cluster, one.subject)
     except BaseException:
-        if not adopted:
-            await leave_one(cluster, one.stay, tell, session=request.session)
-        await lease.release()
+        await _given_back(cluster, one, request, tell)
         raise
     return one
+
+
+async def _given_back(cluster: Cluster, one: Taken, request: Request, tell: Tell) -> None:
+    """Take a workload back whose way into dev mode failed. What fails on the way back never hides why it is taken."""
+    parting = one.parting(request.wish)
+    try:
+        if not one.adopted:
+            await leave_one(cluster, one.stay, tell, session=request.session)
+        elif parting is not None and one.subject.is_new:
+            await part(cluster, parting, tell, session=request.session)
+        await one.lease.release()
+    except DevcfgError as error:
+        label = one.subject.target.label
+        tell(Step(Move.NOTE, label, f"it may still be in dev mode: {error.message}; `devcfg down` takes it back"))
 
 
 async def _again(cluster: Cluster, request: Request, subject: Subject) -> Subject:

@@ -124,7 +124,7 @@ async def _restore(
                 f"the way back of {stay.label} reaches `{beyond.wild[0]}`, which devcfg never writes: it is not taken",
                 hint="somebody wrote it by hand; apply the workload's manifest again",
             )
-        if beyond.strange and stay.trusted != inverse and not asked:
+        if beyond.strange and not _same(stay.trusted, inverse) and not asked:
             if not await agree(stay.label, beyond.strange):
                 raise DriftError(
                     f"the way back of {stay.label} {'; '.join(beyond.strange[:4])}",
@@ -154,6 +154,11 @@ async def _restore(
             tell(Step(Move.KEPT, stay.label, "somebody else changed these since", tuple(map(str, back.kept))))
         return after, claims
     raise DevModeError(f"{stay.label} changes all the time", hint="try `devcfg down` again")
+
+
+def _same(ours: tuple[Operation, ...], read: tuple[Operation, ...]) -> bool:
+    """Tell whether what was read of the object is what we wrote: where it came from was not written."""
+    return [step.to_json() for step in ours] == [step.to_json() for step in read]
 
 
 def _claims(document: Object) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ async def wait_ready(cluster: Cluster, subject: Subject, tell: Tell, ask: GiveUp
             asked.add(_kind(trouble))
             if await ask(trouble):
                 raise DevModeError(
-                    f"{subject.target.label}: {trouble.words}", hint="`devcfg status` says how it is now"
+                    f"{subject.target.label}: {trouble.words}", hint="put that right, then `devcfg up` again"
                 )
         await asyncio.sleep(LOOK if spent < 10 else LATER)
 

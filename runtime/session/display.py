@@ -117,6 +117,9 @@ def _words(event: Event) -> str:
     return f"{words}{event.remark}" if words and event.remark != BROUGHT else words
 
 
+_KILLED = " (killed: mostly for want of memory, of which `resources` in the config gives more)"
+
+
 def _sentence(event: Event) -> str:
     found = event.members
     match event.what:
@@ -129,14 +132,18 @@ def _sentence(event: Event) -> str:
         case Happening.RESTARTED:
             word = "restarted" if found["generation"] > 1 else "started"
             mode = " under the debugger" if found["command"] == "debug" else ""
-            return f"{word}{mode} in {seconds(found['ms'])} (generation {found['generation']})"
+            # Nobody asked for it where it took no time: a container that came back starts what ran in it.
+            took = f"in {seconds(found['ms'])} " if found["ms"] else "by its container "
+            return f"{word}{mode} {took}(generation {found['generation']})"
         case Happening.EXITED:
-            return f"exited with code {found['code']}"
+            return f"exited with code {found['code']}{_KILLED if found['code'] == 137 else ''}"
         case Happening.BUILD_FAILED:
             return f"build failed with code {found['code']}"
         case Happening.CONFLICT:
             return f"conflict: `{found['path']}` changed on both sides; `devcfg sync conflicts` shows what to decide"
-        case Happening.HALTED | Happening.DEGRADED | Happening.DISCONNECTED:
+        case Happening.DISCONNECTED:
+            return f"disconnected: {found['reason']}; what is saved meanwhile is kept, and goes there afterwards"
+        case Happening.HALTED | Happening.DEGRADED:
             return f"{event.what.value}: {found['reason']}"
         case Happening.FORWARDING:
             return f"http://127.0.0.1:{found['local']} reaches its port {found['remote']}"

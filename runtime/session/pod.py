@@ -50,6 +50,7 @@ class PodSite:
         self._record = os.path.join(project, ".devcfg", "state", f"{place.service}.commands")
         self._say = say
         self._said = ""
+        self._ends: dict[str, int] = {}  # of the pod of now: how many ends of its dev container are known
         self._pods = Pods(cluster, place, node)
         self._pod: Pod | None = None
         self._linked: Pod | None = None  # the one of the last stream
@@ -163,17 +164,32 @@ class PodSite:
             pause = min(pause * 1.3, LOOK_LAST)
 
     async def _look(self) -> Pod | None:
+        before = self._pod
         try:
             found = await self._pods.find()
+            if before is not None and (not isinstance(found, Pod) or found.uid != before.uid):
+                fate = await self._pods.fate(before)
+                if fate:
+                    self._said = fate
+                    self._say(fate)
         except ClusterError as error:
             found = error.message
         if isinstance(found, Pod):
             self._said = ""
+            self._tell_end(found)
             return found
         if found != self._said:
             self._said = found
             self._say(found)
         return None
+
+    def _tell_end(self, found: Pod) -> None:
+        """Say once for each end of the dev container since this session knows the pod."""
+        times = found.ended.times if found.ended is not None else 0
+        before = self._ends.get(found.uid, found.restarts)
+        self._ends = {found.uid: max(times, before)}
+        if found.ended is not None and times > before:
+            self._say(found.ended.words)
 
 
 def folder_of(service: Service) -> str:

@@ -7,6 +7,7 @@ seconds, so what was told already is left out here.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from devcfg.runtime.cluster.cluster import Cluster
@@ -15,6 +16,7 @@ from devcfg.runtime.session.pods import Pod
 
 FIRST, LAST = 0.1, 2.0
 """Seconds between two tries to read a log that cannot be read, growing."""
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT")
 LONGEST = 1024 * 1024
 """Bytes of one line; what is longer is dropped."""
 
@@ -75,7 +77,8 @@ class PodLog:
             if not previous:
                 self._known = pod
             stamp, _, text = raw.partition(" ")
-            if stamp > self._last:
+            # A node that has lost the log says so in the log's place, without a time.
+            if stamp > self._last and STAMP.match(stamp):
                 self._last = stamp
                 yield text
 

@@ -26,6 +26,25 @@ class LeftError(DevcfgError):
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a container: how often it came to that, why, and whether it runs again."""
+
+    times: int
+    how: str
+    runs: bool
+
+    @property
+    def words(self) -> str:
+        """Say it."""
+        if self.runs:
+            return f"its container ended ({self.how}) and runs again"
+        if self.times == 1:
+            return f"its container ended ({self.how}): Kubernetes starts it again"
+        often = f"its container ended ({self.how}), {self.times} times by now"
+        return f"{often}: Kubernetes waits longer each time before it starts it again"
+
+
+@dataclass(frozen=True, slots=True)
 class Pod:
     """A pod whose agent can be started."""
 
@@ -33,6 +52,8 @@ class Pod:
     uid: str
     restarts: int
     """How often its dev container was restarted."""
+    ended: Ended | None
+    """How its dev container ended the last time; None where it never did."""
     environment: tuple[dict[str, Any], ...]
     """The `env` of its dev container."""
 
@@ -61,6 +82,15 @@ class Pods:
         await self._workload()
         what = f"{self._place.resource.kind.lower()}/{self._place.name}"
         return why_not(max(found, key=_made)) if found else f"{what} has no pod{self._where} yet"
+
+    async def fate(self, pod: Pod) -> str:
+        """Return why a pod that was found once has failed; nothing where it was deleted, as pods are, or goes on."""
+        try:
+            found = await self._cluster.get(PODS, self._place.namespace, pod.name)
+        except MissingError:
+            return ""
+        failed = found["metadata"]["uid"] == pod.uid and (found.get("status") or {}).get("phase") == "Failed"
+        return why_not(found) if failed else ""
 
     async def _listed(self, labels: str) -> Sequence[Object]:
         fields = f"spec.nodeName={self._node}" if self._node else ""
@@ -166,7 +196,9 @@ def why_not(pod: Object) -> str:
         if one.get("type") == "PodScheduled" and one.get("status") == "False":
             return f"pod {name}: {_joined(one)}"
     phase = status.get("phase") or "Pending"
-    return f"pod {name} is being started" if phase in ("Pending", "Running") else f"pod {name} has ended: {phase}"
+    if phase in ("Pending", "Running"):
+        return f"pod {name} is being started"
+    return f"pod {name} has ended: {_joined(status) or phase}"
 
 
 def _joined(state: dict[str, Any]) -> str:
@@ -176,7 +208,19 @@ def _joined(state: dict[str, Any]) -> str:
 def _pod(found: Object, place: PodPlace) -> Pod:
     meta = found["metadata"]
     env = next((one.get("env") for one in found["spec"]["containers"] if one["name"] == place.container), None)
-    return Pod(meta["name"], meta["uid"], _status(found, place.container).get("restartCount", 0), tuple(env or ()))
+    status = _status(found, place.container)
+    return Pod(meta["name"], meta["uid"], status.get("restartCount", 0), _ended(status), tuple(env or ()))
+
+
+def _ended(status: dict[str, Any]) -> Ended | None:
+    state, last = (status.get(key) or {} for key in ("state", "lastState"))
+    runs = "terminated" not in state and (state.get("waiting") or {}).get("reason") != "CrashLoopBackOff"
+    found = state.get("terminated") or last.get("terminated")
+    if not found:
+        return None
+    killed = found.get("reason") == "OOMKilled"
+    how = "it took more memory than its limit" if killed else f"exit code {found.get('exitCode')}"
+    return Ended(status.get("restartCount", 0) + (not runs), how, runs)
 
 
 def _status(pod: Object, container: str) -> dict[str, Any]:

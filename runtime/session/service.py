@@ -324,7 +324,8 @@ class Running:
                 self._say(Happening.BUILD_FAILED, remark=f"; {goes_on}", code=state.exit_code)
             case "stopped":
                 self._asked = None
-                self._hearer.words(self.name, f"stopped; `devcfg run {self.name}` starts it")
+                by = "" if self._wanted is None else " from outside of this session"
+                self._hearer.words(self.name, f"stopped{by}; `devcfg run {self.name}` starts it")
         return state
 
     def _spawn(self, work: Any) -> None:

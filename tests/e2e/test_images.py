@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from user import Up
 
 STRICT = {
     "runAsNonRoot": True,
@@ -60,6 +61,33 @@ def test_an_image_that_holds_nothing_but_a_program_runs_it(strict, project_of, b
 
     assert dev.generation == 2
     assert dev.exec("/bin/sh", code=None) == ""  # there is no shell to be had
+
+
+def test_a_session_in_a_strict_pod_of_nothing_but_a_program_syncs_reloads_and_shows_its_log(
+    strict, project_of, bookstore_images, until, tmp_path
+):
+    service = {"command": {"run": ["/authors"]}, "sync": ["src:/src"], "ports": [":9080"]}
+    made = project(project_of, strict, "bare", "bookstore/authors:1", service)
+    strict.kubectl("apply", "-f", "base.yaml", cwd=made.path)
+    before = strict.specs()
+    up = Up(made, until, tmp_path)
+    try:
+        up.wait_for("restarted", generation=1)
+        dev = strict.dev_container("bare")
+        (made.path / "src" / "app.txt").write_text("changed")
+        up.wait_for("restarted", generation=2)
+        assert dev.busybox("cat", "/src/app.txt") == "changed"
+        assert dev.busybox("id", "-u") == "65534\n"
+        dev.busybox("sh", "-c", "echo from the pod >/src/made.txt")
+        until(lambda: (made.path / "src" / "made.txt").exists(), "what the pod made", lambda: up.err.read_text())
+        assert (made.path / "src" / "made.txt").read_text() == "from the pod\n"
+        until(lambda: "bare | " in up.err.read_text() and up.devcfg("logs").stdout, "its log")
+        assert up.end() == 0, up.err.read_text()
+        assert strict.specs() == before
+    finally:
+        if up.process.poll() is None:
+            up.process.kill()
+            up.process.wait()
 
 
 def test_a_seeded_target_holds_what_the_image_has_there(strict, project_of, build_image, tmp_path, until):

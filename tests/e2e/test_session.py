@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 
 import pytest
+from user import Up
 
 pytestmark = pytest.mark.cluster
 
@@ -60,69 +58,6 @@ AGENTS = (
     "        with open(f'/proc/{name}/cmdline', 'rb') as file:\n"
     "            if b'agent' in file.read().split(b'\\0'): os.kill(int(name), 9)\n"
 )
-
-
-class Up:
-    """A session that runs in a process of its own, and what it said."""
-
-    def __init__(self, project, until, home, *words):
-        self.project, self.until = project, until
-        self.env = {**os.environ, "XDG_STATE_HOME": str(home), "XDG_CONFIG_HOME": str(home), "NO_COLOR": "1"}
-        self.out, self.err = home / "events", home / "words"
-        with open(self.out, "wb") as out, open(self.err, "wb") as err:
-            self.process = subprocess.Popen(
-                ["devcfg", "up", "--yes", "--events", *words],
-                cwd=project.path,
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                start_new_session=True,
-            )
-
-    @property
-    def events(self):
-        lines = self.out.read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
-
-    def wait_for(self, event, *, after=0, **members):
-        """Return the first event of this name and members, none of the first `after` counted."""
-
-        def look():
-            assert self.process.poll() is None or self._find(event, after, members), self.err.read_text()
-            return self._find(event, after, members)
-
-        return self.until(look, f"{event} {members}", lambda: f"{self.out.read_text()}\n{self.err.read_text()}")
-
-    def _find(self, event, after, members):
-        found = [one for one in self.events[after:] if one["event"] == event]
-        return next((one for one in found if members.items() <= one.items()), None)
-
-    def ask(self):
-        """Return what the service answers over its forward; empty while it does not."""
-        port = [one["local"] for one in self.events if one["event"] == "forwarding"][-1]
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=40) as answer:
-                return answer.read().decode()
-        except (OSError, urllib.error.URLError):
-            return ""
-
-    def until_answer(self, text):
-        self.until(lambda: self.ask() == text, f"the answer {text!r}", lambda: self.err.read_text())
-
-    def devcfg(self, *words, stdin=""):
-        """Run another command beside the session."""
-        return subprocess.run(
-            ["devcfg", *words], cwd=self.project.path, env=self.env, input=stdin, capture_output=True, text=True
-        )
-
-    def save(self, old, new):
-        path = self.project.path / "src" / "app.py"
-        path.write_text(path.read_text().replace(old, new))
-
-    def end(self, number=signal.SIGINT):
-        self.process.send_signal(number)
-        return self.process.wait(120)
 
 
 @pytest.fixture

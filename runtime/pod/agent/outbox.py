@@ -50,6 +50,7 @@ class Outbox:
         self._ready = threading.Condition()
         self._frames: deque[bytes] = deque()
         self._size = 0
+        self._greeting = b""  # goes before all else: pings may have come with the client's own
         self._pongs: deque[bytes] = deque(maxlen=PONGS)
         self._owed = 0
         self._credit = Credit()
@@ -90,7 +91,9 @@ class Outbox:
 
     def hello(self, members: dict[str, Any]) -> None:
         """Greet."""
-        self._put(Frame(HELLO, 0, 0, compose(members)))
+        with self._ready:
+            self._greeting = Frame(HELLO, 0, 0, compose(members)).encode()
+            self._ready.notify_all()
 
     def goodbye(self, code: str, message: str) -> None:
         """Say why the link ends, as the last frame."""
@@ -156,7 +159,7 @@ class Outbox:
         """Write until the end, then what still waits."""
         while True:
             with self._ready:
-                self._ready.wait_for(lambda: self._pongs or self._owed or self._frames or self._ended)
+                self._ready.wait_for(lambda: self._greeting or self._pongs or self._owed or self._frames or self._ended)
                 out = b"".join(self._take())
                 self._ready.notify_all()
             if not out:
@@ -170,6 +173,8 @@ class Outbox:
                 return
 
     def _take(self) -> Iterable[bytes]:
+        yield self._greeting
+        self._greeting = b""
         while self._pongs:
             yield Frame(PONG, 0, 0, self._pongs.popleft()).encode()
         if self._owed:

@@ -93,7 +93,7 @@ def test_a_connection_that_ends_before_the_command_is_no_clean_end(server):
     async def check(cluster):
         command = await cluster.execute("shop", "web-1", "web", ["x"], stdin=False)
         first = await command.read()
-        with pytest.raises(OSError, match="before the command did"):
+        with pytest.raises(OSError, match="the node closed it"):
             await command.read()
         with pytest.raises(UnreachableError):
             await command.wait()

@@ -3,12 +3,15 @@
 import json
 
 import pytest
-from cluster import killed_after, loses_answer, unready
+from cluster import killed_after, loses_answer, pulling_fails, unready
 
+from devcfg.runtime.cluster.errors import RejectedError
 from devcfg.runtime.devmode.additions import CONFIG_MAP
+from devcfg.runtime.devmode.errors import DevModeError
 from devcfg.runtime.devmode.leave import leave_one
 from devcfg.runtime.devmode.scalers import SCALER as SCALERS
 from devcfg.runtime.devmode.stays import stays_in
+from devcfg.runtime.devmode.steps import Move
 
 SPACE = "shop"
 
@@ -267,3 +270,54 @@ def test_a_dev_container_whose_kept_probe_says_no_until_its_source_comes_is_up(s
     assert "dev:1" in inside
     assert after == before
     assert left == []
+
+
+def test_a_session_takes_back_by_itself_what_its_own_patches_changed(shop, play):
+    async def go():
+        one = shop()
+        node = "    patches: [{op: add, path: /spec/template/spec/nodeSelector, value: {disk: fast}}]\n"
+        one.configure((one.root / "devcfg.yaml").read_text() + node)
+        before = await one.deploy()
+        entered = await one.enter()
+        inside = one.get()["spec"]["template"]["spec"]["nodeSelector"]
+        (report,) = await one.leave(entered)
+        return before, inside, one.state(), report.restored
+
+    before, inside, after, restored = play(go())
+
+    assert inside == {"disk": "fast"}
+    assert (after, restored) == (before, True)
+
+
+def test_why_it_is_taken_back_is_not_hidden_by_what_fails_on_the_way_back(shop, play):
+    class Cut:
+        """The cluster for somebody who may not write any more once the pods do not start."""
+
+        def __init__(self, one):
+            self.one = one
+
+        def __getattr__(self, name):
+            found = getattr(self.one.cluster, name)
+            if name != "patch":
+                return found
+
+            async def patch(*words, **more):
+                if self.one.world.kubelets[-1] is pulling_fails:
+                    raise RejectedError("a policy refuses it")
+                done = await found(*words, **more)
+                if not more.get("dry_run"):
+                    self.one.world.kubelets.append(pulling_fails)
+                return done
+
+            return patch
+
+    async def go():
+        one = shop()
+        await one.deploy()
+        with pytest.raises(DevModeError, match="manifest unknown"):
+            await one.enter(Cut(one))
+        return [step.words for step in one.steps if step.move is Move.NOTE]
+
+    (note,) = play(go())
+
+    assert "it may still be in dev mode" in note and "a policy refuses it" in note

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from cluster import Process, World, pulling_fails
 
+from devcfg.runtime.cluster.errors import ClusterError
 from devcfg.runtime.devmode.place import PodPlace
+from devcfg.runtime.link.errors import LinkLostError
 from devcfg.runtime.link.link import connect
 from devcfg.runtime.session.pod import PodSite
 from devcfg.runtime.session.podlog import PodLog
@@ -85,6 +87,50 @@ def test_why_there_is_no_pod_is_said_in_the_kubelets_words():
     assert run(check).endswith("container web: ErrImagePull: manifest unknown")
 
 
+def test_each_end_of_the_dev_container_is_said_once_with_its_reason(tmp_path):
+    async def refused(pod, container, argv, **given):
+        raise ClusterError("it does not start")
+
+    async def check(world, cluster, place):
+        world.processes = refused
+        said = []
+        site = PodSite(cluster, place, Service.validate({}), str(tmp_path), say=said.append, fresh=True)
+        await site.enter()
+        runs, killed = {"running": {}}, {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+        waiting, left = {"waiting": {"reason": "CrashLoopBackOff"}}, {"terminated": {"exitCode": 3}}
+        for restarts, state, last in (
+            (0, runs, {}),
+            (0, killed, {}),
+            (0, waiting, killed),
+            (1, runs, killed),
+            (2, runs, left),
+            (2, left, killed),
+            (3, {"waiting": {"reason": "ContainerCreating"}}, left),
+        ):
+            status = world.all("Pod", "shop")[0]["status"]["containerStatuses"][0]
+            status |= {"restartCount": restarts, "state": state, "lastState": last}
+            with pytest.raises(LinkLostError):
+                await site.open_stream()
+        return said
+
+    again = "Kubernetes waits longer each time before it starts it again"
+    assert run(check) == [
+        "its container ended (it took more memory than its limit): Kubernetes starts it again",
+        "its container ended (exit code 3) and runs again",
+        f"its container ended (exit code 3), 3 times by now: {again}",
+    ]
+
+
+def test_a_pod_that_was_evicted_is_said_in_the_kubelets_words():
+    async def check(world, cluster, place):
+        said = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory."}
+        world.kubelets.append(lambda pod: said)
+        await replace_pod(world, cluster, (await cluster.list(PODS, "shop"))[0]["metadata"]["name"])
+        return await Pods(cluster, place).find()
+
+    assert run(check).endswith(" has ended: Evicted: The node was low on memory.")
+
+
 def test_a_workload_that_was_made_anew_is_not_taken_for_the_one_that_was_entered():
     async def check(world, cluster, place):
         await cluster.delete(place.resource, "shop", "web")
@@ -152,7 +198,12 @@ def test_a_pod_in_dev_mode_is_found_without_a_session_by_what_it_says_of_itself(
 
 def test_a_log_goes_on_in_the_next_pod_and_repeats_no_line_where_a_stream_broke(monkeypatch):
     monkeypatch.setattr("devcfg.runtime.session.podlog.FIRST", 0.01)
-    pods = [Pod("one", "1", 0, ()), Pod("one", "1", 0, ()), Pod("one", "1", 1, ()), Pod("two", "2", 0, ())]
+    pods = [
+        Pod("one", "1", 0, None, ()),
+        Pod("one", "1", 0, None, ()),
+        Pod("one", "1", 1, None, ()),
+        Pod("two", "2", 0, None, ()),
+    ]
     logs = {
         0: "2026-01-01T00:00:01.1Z a\n2026-01-01T00:00:01.2Z b\n",
         1: "2026-01-01T00:00:01.1Z a\n2026-01-01T00:00:01.2Z b\n2026-01-01T00:00:01.3Z c\n",
@@ -217,3 +268,30 @@ def test_selectors_are_written_as_the_api_takes_them():
     found = {"spec": {"selector": {"matchLabels": {"app": "web"}, "matchExpressions": expressions}}}
     assert selector_of(found) == "app=web,tier in (a,b),!old,track"
     assert selector_of({"spec": {"selector": {"app": "web"}}}) == ""
+
+
+def test_what_a_node_says_in_place_of_a_log_is_no_line_of_it():
+    async def check(world, cluster, place):
+        pod = (await cluster.list(PODS, "shop"))[0]
+        key = ("shop", pod["metadata"]["name"], "web")
+        world.logs[key] = b"unable to retrieve container logs for containerd://f0a2\n2026-01-01T00:00:02Z two\n"
+        log = PodLog(cluster, "shop", "web", Pods(cluster, place).find, whole=True)
+        return await anext(log.follow())
+
+    assert run(check) == "two"
+
+
+def test_what_became_of_a_pod_is_told_where_it_failed_and_not_where_it_goes_on_or_was_deleted():
+    async def check(world, cluster, place):
+        pods = Pods(cluster, place)
+        pod = await pods.find()
+        told = [await pods.fate(pod)]
+        failed = {"phase": "Failed", "reason": "Evicted", "message": "usage exceeds the total limit"}
+        world.kubelets.append(lambda _: failed)
+        await world.settle()
+        told.append(await pods.fate(pod))
+        await replace_pod(world, cluster, pod.name)
+        return pod.name, [*told, await pods.fate(pod)]
+
+    name, told = run(check)
+    assert told == ["", f"pod {name} has ended: Evicted: usage exceeds the total limit", ""]

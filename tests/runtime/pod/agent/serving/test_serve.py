@@ -166,3 +166,18 @@ def test_silence_ends_the_agent(monkeypatch):
     finally:
         for descriptor in (source, _held, heard, sink):
             os.close(descriptor)
+
+
+def test_the_greeting_goes_before_the_answer_to_a_ping_that_came_with_the_clients_own():
+    heard, sink = os.pipe()
+    outbox = Outbox(sink)
+    try:
+        outbox.hello({"protocol": 1})
+        outbox.pong(b"12345678")
+        outbox.goodbye("closed", "")
+        outbox.run()
+        sent = frames.Decoder(frames.FROM_AGENT).feed(os.read(heard, 1 << 16))
+        assert [one.kind for one in sent] == [frames.HELLO, frames.PONG, frames.GOODBYE]
+    finally:
+        os.close(heard)
+        os.close(sink)
