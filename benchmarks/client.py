@@ -1,10 +1,11 @@
 """One sync rule with a real engine, agent and link, driven by lines on standard input. Never measures more than itself.
 
-    python benchmarks/client.py NEAR FAR STATE
+    python benchmarks/client.py NEAR FAR STATE [NAMESPACE POD]
 
-Each line is a command and gets one line of JSON: `connect`, `sync` (both sides compared whole and made equal, timed),
-`run` (from now on it follows changes by itself), `drop` (the link is closed, another one opened, and what follows is
-timed), `usage` and `end`.
+FAR is on this machine, or in a pod that has an agent: what that one takes is not told then. Each line is a command and
+gets one line of JSON: `connect`, `sync` (both sides compared whole and made equal, timed), `run` (from now on it
+follows changes by itself), `drop` (the link is closed, another one opened, and what follows is timed), `usage` and
+`end`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import sys
 import time
 from pathlib import Path
 
+from devcfg.runtime.cluster.cluster import Cluster, Exec
+from devcfg.runtime.cluster.kube import open_cluster
 from devcfg.runtime.link.agent import Agent, hints_of
 from devcfg.runtime.link.link import Link, connect
 from devcfg.runtime.link.stream import LocalStream
@@ -46,14 +49,33 @@ class Counted(LocalStream):
         await super().write(data)
 
 
+class CountedExec:
+    """The agent in a pod, with the bytes that passed."""
+
+    def __init__(self, inner: Exec) -> None:
+        self._inner = inner
+        self.close, self.words = inner.close, inner.words
+        self.sent = self.received = 0
+
+    async def read(self) -> bytes:
+        data = await self._inner.read()
+        self.received += len(data)
+        return data
+
+    async def write(self, data: bytes) -> None:
+        self.sent += len(data)
+        await self._inner.write(data)
+
+
 class Client:
     """What a session is to its engine, without supervisor or display."""
 
-    def __init__(self, near: str, far: str, state: str) -> None:
-        self.state = state
+    def __init__(self, near: str, far: str, state: str, *pod: str) -> None:
+        self.state, self.pod = state, pod
+        self.cluster: Cluster | None = None
         rule = Rule("r", near, far, Mode.TWO_WAY_SAFE, f"{state}/index", f"{state}/kept", lambda: Ignores(IGNORED))
         self.engine = Engine(rule, self._told)
-        self.stream: Counted | None = None
+        self.stream: Counted | CountedExec | None = None
         self.link: Link | None = None
         self.tasks: set[asyncio.Task[None]] = set()
         self.told: list[dict[str, object]] = []
@@ -70,7 +92,13 @@ class Client:
             self.stream = await Counted.start(words, env=environment, log=lambda line: print(line, file=sys.stderr))
             return self.stream
 
-        self.link, _ = await connect(start)
+        async def start_in_pod() -> CountedExec:
+            self.cluster = self.cluster or await open_cluster()
+            argv = ["python3", "-S", "-m", "agent", f"{self.engine.rule.far}.agent"]
+            self.stream = CountedExec(await self.cluster.execute(*self.pod, "devcfg-agent", argv, stdin=True))
+            return self.stream
+
+        self.link, _ = await connect(start_in_pod if self.pod else start)
         self.engine.connected(Agent(self.link))
         self._task(self._follow(self.link))
 
@@ -113,7 +141,8 @@ class Client:
         found = {"cpu": time.process_time(), "rss": _resident(os.getpid()), "peak": peak}
         if self.stream is None:
             return {**found, "agent_cpu": 0.0, "agent_rss": 0.0, "sent": 0, "received": 0}
-        spent, held = _cpu(self.stream.pid), _resident(self.stream.pid)
+        known = isinstance(self.stream, Counted)
+        spent, held = (_cpu(self.stream.pid), _resident(self.stream.pid)) if known else (0.0, 0.0)
         return {
             **found,
             "agent_cpu": spent,
@@ -145,6 +174,8 @@ class Client:
             await self.link.close()
         for task in self.tasks:
             task.cancel()
+        if self.cluster is not None:
+            await self.cluster.close()
 
 
 def _cpu(pid: int) -> float:
@@ -160,7 +191,7 @@ def _resident(pid: int) -> float:
 
 
 async def _main() -> None:
-    await Client(*sys.argv[1:4]).serve()
+    await Client(*sys.argv[1:]).serve()
 
 
 if __name__ == "__main__":

@@ -39,10 +39,10 @@ LARGE = 200_000_000
 class Client:
     """One client process and the agent below it."""
 
-    def __init__(self, near: Path, far: Path, state: Path) -> None:
-        for folder in (near, far, state):
+    def __init__(self, near: Path, far: Path, state: Path, *pod: str) -> None:
+        for folder in (near, state) if pod else (near, far, state):
             folder.mkdir(parents=True, exist_ok=True)
-        words = [sys.executable, str(Path(__file__).with_name("client.py")), str(near), str(far), str(state)]
+        words = [sys.executable, str(Path(__file__).with_name("client.py")), str(near), str(far), str(state), *pod]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, word: str) -> dict[str, float]:

@@ -225,8 +225,10 @@ class Transport:
             case aiohttp.ClientConnectorDNSError():
                 return UnreachableError(f"{server}: there is no such host", hint="is the VPN up?")
             case aiohttp.ClientConnectorError():
+                # A connection that ends in the middle of the handshake has no reason of its own.
+                reason = error.strerror or "the connection ended before it was made"
                 return UnreachableError(
-                    f"{server} cannot be reached: {error.strerror or error}",
+                    f"{server} cannot be reached: {reason}",
                     hint="is the cluster running, and the VPN up? `kubectl version` asks the same",
                 )
             case TimeoutError():

@@ -175,6 +175,34 @@ def test_a_server_that_was_never_there_is_told_of_at_once(server, answers):
     assert "VPN" in server.run(check)
 
 
+def test_a_server_that_ends_the_handshake_is_told_of_in_words(server, answers):
+    says, _, _ = answers
+    server.add(says({}))
+
+    async def check(_):
+        from devcfg.runtime.cluster.cluster import Identity
+        from devcfg.runtime.cluster.server import Server
+        from devcfg.runtime.cluster.transport import Login, Transport
+
+        async def end(reader, writer):
+            await reader.read(10)
+            writer.close()
+
+        silent = await asyncio.start_server(end, "127.0.0.1", 0)
+        address = f"https://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+        other = Server(Transport(Login(Identity("test", address, "default", "me"), {}), None))
+        try:
+            with pytest.raises(UnreachableError) as raised:
+                await other.version()
+        finally:
+            await other.close()
+            silent.close()
+        return address, raised.value.message
+
+    address, message = server.run(check)
+    assert message == f"{address} cannot be reached: the connection ended before it was made"
+
+
 def test_a_list_in_pages_is_read_to_its_end_and_anew_where_a_page_expired(server, answers):
     says, refuses, _ = answers
 
