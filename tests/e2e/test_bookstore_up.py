@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from driven import Driven
+from user import Up
 
 SERVICES = ("storefront", "reviews", "details", "ratings", "authors")
 EDITED = {
@@ -41,7 +41,7 @@ def begin(store, until, tmp_path):
     begun = []
 
     def start(*words):
-        begun.append(Driven(store, until, tmp_path, *words))
+        begun.append(Up(store, until, tmp_path, *words))
         return begun[-1]
 
     yield start
@@ -83,10 +83,10 @@ def test_ten_saves_of_a_service_are_live_and_it_comes_back_byte_for_byte(store, 
     before = state(store.space)
     workload = f"{'statefulset' if service == 'details' else 'deployment'}/{service}"
     up = begin(service)
-    up.wait_for("synced", service)
+    up.wait_for("synced", service=service)
     for number in range(1, SAVES + 1):
         save(store, service, number)
-        up.until_answer(service, EDITED[service][4], f"Edition {number} ")
+        up.until_answer(f"Edition {number} ", service, EDITED[service][4])
     assert {name for name, one in state(store.space).items() if one != before[name]} >= {workload}
 
     assert up.end() == 0, up.words
@@ -102,12 +102,12 @@ def test_all_five_are_developed_in_one_session(store, begin):
     before = state(store.space)
     up = begin()
     for service in SERVICES:
-        up.wait_for("synced", service)
+        up.wait_for("synced", service=service)
     for number in (101, 102):
         for service in SERVICES:
             save(store, service, number)
         for service in SERVICES:
-            up.until_answer(service, EDITED[service][4], f"Edition {number} ")
+            up.until_answer(f"Edition {number} ", service, EDITED[service][4])
     assert len([name for name, one in state(store.space).items() if one != before[name]]) == 6  # and the autoscaler
 
     assert up.end() == 0, up.words

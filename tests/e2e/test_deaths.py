@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import pytest
-from driven import Driven
+from user import Up
 
 pytestmark = pytest.mark.cluster
 
@@ -100,7 +100,7 @@ class Someone:
 
     def begin(self, *words):
         """Begin `devcfg up`."""
-        self.up = Driven(self.project, self.until, self.home, *words, **self.env)
+        self.up = Up(self.project, self.until, self.home, *words, **self.env)
         return self.up
 
     def devcfg(self, *words):
@@ -223,7 +223,7 @@ def test_down_stale_leaves_the_living_alone_and_restores_what_a_dead_session_lef
     ann, bob = someone("ann"), someone("bob")
     up = ann.begin()
     for service in ("web", "store"):
-        up.wait_for("synced", service)
+        up.wait_for("synced", service=service)
     taken = state(space)
 
     said = bob.devcfg("down", "--all", "--stale", "--yes")
@@ -257,7 +257,7 @@ def test_of_two_users_who_race_exactly_one_has_it_and_the_other_hears_who(deploy
         words = both[lost].words
         assert both[lost].process.returncode != 0
         assert re.search(rf"{who} is developing it since \d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d", words), words
-        both[won].wait_for("synced", "web")
+        both[won].wait_for("synced", service="web")
         assert both[won].end() == 0, both[won].words
         came_back(space, before)
         assert leftovers(space) == []
