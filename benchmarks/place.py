@@ -173,6 +173,8 @@ class Watcher:
         found: dict[str, float] = {}
         while found.keys() != set(paths):
             here, line = self._lines.get(timeout=PATIENCE)
+            if not line:
+                raise RuntimeError("the exec that waits for files in the pod has ended: was the cluster restarted?")
             moment, path, said = (*line.split(maxsplit=2), "", "")[:3]
             if path in paths and said.strip() == text and path not in found:
                 found[path] = int(moment) / 1e9 if self.same_clock else here
