@@ -91,8 +91,8 @@ def _end(stage: Stage) -> int:
         console.say(f"the demo failed: {'; '.join(stage.failed)}", console.RED, console.BOLD)
         return 1
     stage.say(
-        "That was devcfg: your source live at every save, and dev mode as files. In a cluster: `devcfg render reviews "
-        "| kubectl apply -f -`, or `kubectl apply -k k8s/overlays/dev`. The copy that this ran on is gone again."
+        "That was devcfg: your source live at every save, and dev mode as files. In a cluster: `devcfg up reviews`, "
+        "or with stock tools `kubectl apply -k k8s/overlays/dev`. The copy that this ran on is gone again."
     )
     return 0
 
