@@ -120,7 +120,7 @@ class Site:
         self.folder, self.process = folder, process
         self.near, self.far, self.kept = folder / "near", folder / "far", folder / "kept"
         for path in (self.near, self.far, folder / "outside"):
-            path.mkdir()
+            path.mkdir(exist_ok=True)
         (folder / "outside" / "file").write_text("outside")
         ignores = [Layer("", "", ".gitignore", ["*.log", "/build/"])]
         index = str(folder / "state" / "index")
