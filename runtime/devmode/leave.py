@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from devcfg.runtime.cluster.cluster import Cluster, Object, Resource
+from devcfg.runtime.cluster.cluster import Cluster, Object
 from devcfg.runtime.cluster.errors import (
     ConflictError,
     ForbiddenError,
@@ -24,9 +23,8 @@ from devcfg.runtime.cluster.errors import (
 from devcfg.runtime.devmode.additions import owner_reference, remove_all
 from devcfg.runtime.devmode.errors import DevModeError, DriftError
 from devcfg.runtime.devmode.gitops import PAUSE_ANNOTATION, is_paused
-from devcfg.runtime.devmode.kinds import BY_HAND, ORDERED
+from devcfg.runtime.devmode.handover import hand_over
 from devcfg.runtime.devmode.lease import LEASE, Session, lease_of, stealing, this_session
-from devcfg.runtime.devmode.pods import POD, is_dev, is_ready, pods_of
 from devcfg.runtime.devmode.prepare import guards
 from devcfg.runtime.devmode.record import (
     METADATA,
@@ -40,15 +38,12 @@ from devcfg.runtime.devmode.record import (
     restoration,
     template_of,
 )
-from devcfg.runtime.devmode.revisions import KEPT_AS, dev_revisions, is_idle
 from devcfg.runtime.devmode.scalers import release_all, scalers_of
 from devcfg.runtime.devmode.stays import Stay
 from devcfg.runtime.devmode.steps import Move, Step, Tell
 from devcfg.schemas.patch import Op, Operation
 
 ATTEMPTS = 10
-PATIENCE = 180.0
-"""Seconds that dev pods are given to be replaced, before `down` leaves their ReplicaSet to a later one."""
 LOOK = 0.3
 
 Agree = Callable[[str, tuple[str, ...]], Awaitable[bool]]
@@ -96,7 +91,9 @@ async def leave_one(
         report.left.append(f"{stay.label} is in dev mode by files: apply its base to leave")
         return report
     if document is not None:
-        await _finish_pods(cluster, stay, document, report, tell)
+        handover = await hand_over(cluster, stay, document, tell)
+        report.removed += handover.removed
+        report.left += handover.left
     uid = document["metadata"]["uid"] if document is not None else stay.uid
     report.removed += await remove_all(cluster, stay.namespace, stay.id, uid, claims)
     await _drop_lease(cluster, stay)
@@ -167,65 +164,6 @@ def _claims(document: Object) -> tuple[str, ...]:
         pod = pod.get(token) or {}
     named = ((one.get("persistentVolumeClaim") or {}).get("claimName") for one in pod.get("volumes") or [])
     return tuple(name for name in named if isinstance(name, str) and name.startswith("devcfg-"))
-
-
-async def _finish_pods(cluster: Cluster, stay: Stay, document: Object, report: Report, tell: Tell) -> None:
-    """See to it that no dev pod stays, and no revision leads back to one."""
-    kind = stay.resource.kind
-    await _end_pods(cluster, kind, document, report)
-    resource = KEPT_AS.get(kind)
-    if resource is None or stay.resource.group != resource.group:
-        return
-    deadline = time.monotonic() + PATIENCE
-    said = False
-    while found := await _revisions(cluster, stay, document, resource, report):
-        for one in found:
-            name = one["metadata"]["name"]
-            try:
-                if await is_idle(cluster, document, one):
-                    await cluster.delete(resource, stay.namespace, name, uid=one["metadata"]["uid"])
-                    report.removed.append(f"{resource.kind.lower()}/{name}")
-            except ForbiddenError:
-                report.left.append(f"{resource.kind.lower()}/{name} stays: you may not delete it; it has no pods")
-                return
-            except (MissingError, ConflictError):
-                continue
-        if time.monotonic() > deadline:
-            report.left.append(f"{stay.label} still has dev pods: `devcfg down` later takes their revision away")
-            return
-        if not said:
-            tell(Step(Move.WAITING, stay.label, "for its own pods to take over"))
-            said = True
-        await asyncio.sleep(LOOK)
-        await _end_pods(cluster, kind, document, report)
-
-
-async def _revisions(
-    cluster: Cluster, stay: Stay, document: Object, resource: Resource, report: Report
-) -> tuple[Object, ...]:
-    try:
-        return await dev_revisions(cluster, document, resource)
-    except ForbiddenError:
-        report.left.append(f"{stay.label} may have a revision of dev mode: you may not list its {resource.plural}")
-        return ()
-
-
-async def _end_pods(cluster: Cluster, kind: str, document: Object, report: Report) -> None:
-    """Delete the dev pods that no controller replaces: of a kind that never does, and broken ones of an ordered one."""
-    if kind in BY_HAND or kind == ORDERED:
-        for pod in await pods_of(cluster, document):
-            if is_dev(pod) and (kind in BY_HAND or not is_ready(pod)):
-                await _delete_pod(cluster, pod, report)
-
-
-async def _delete_pod(cluster: Cluster, pod: Object, report: Report) -> None:
-    meta = pod["metadata"]
-    try:
-        await cluster.delete(POD, meta["namespace"], meta["name"], uid=meta["uid"])
-    except ForbiddenError:
-        report.left.append(f"pod/{meta['name']} stays: you may not delete it, and its controller does not replace it")
-    except (MissingError, ConflictError):
-        pass
 
 
 async def _seize(cluster: Cluster, stay: Stay) -> None:

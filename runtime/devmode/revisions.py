@@ -1,13 +1,14 @@
 """What a controller keeps of a workload's earlier templates, so that `rollout undo` can lead back to them.
 
-Never takes one away that still has pods.
+Never changes one.
 """
 
 from __future__ import annotations
 
 from devcfg.runtime.cluster.cluster import Cluster, Object, Resource
-from devcfg.runtime.devmode.pods import REPLICA_SET, is_dev, owner_uids, pods_of, selector
+from devcfg.runtime.devmode.pods import REPLICA_SET, is_dev, is_ready, owner_uids, pods_of, selector
 
+DEPLOYMENT = Resource("apps", "v1", "deployments", "Deployment")
 CONTROLLER_REVISION = Resource("apps", "v1", "controllerrevisions", "ControllerRevision")
 KEPT_AS = {
     "Deployment": REPLICA_SET,
@@ -33,6 +34,21 @@ async def is_idle(cluster: Cluster, document: Object, revision: Object) -> bool:
     now = await cluster.get(resource, meta["namespace"], meta["name"])
     seen = int((now.get("status") or {}).get("observedGeneration") or 0)
     return seen >= int(now["metadata"]["generation"]) and not any(map(is_dev, await pods_of(cluster, document)))
+
+
+async def is_unready(cluster: Cluster, document: Object, revision: Object) -> bool:
+    """Tell whether none of a ReplicaSet's pods is ready, and its Deployment will not give it one more.
+
+    A rolling Deployment keeps them until its own are ready, which may be never; nobody is served by them.
+    """
+    if "data" in revision or (revision.get("status") or {}).get("readyReplicas"):
+        return False
+    meta = document["metadata"]
+    now = await cluster.get(DEPLOYMENT, meta["namespace"], meta["name"])
+    if int((now.get("status") or {}).get("observedGeneration") or 0) < int(now["metadata"]["generation"]):
+        return False
+    own = revision["metadata"]["uid"]
+    return not any(is_ready(one) for one in await pods_of(cluster, document) if own in owner_uids(one))
 
 
 def _with_template(revision: Object) -> Object:

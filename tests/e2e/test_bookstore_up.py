@@ -64,9 +64,10 @@ def state(space):
 
 
 def leftovers(space):
-    """Return everything in the namespace that still speaks of dev mode."""
+    """Return everything in the namespace that still speaks of dev mode and is not on its way out."""
     listed = space.get("configmap,lease,pvc,replicaset,controllerrevision,secret,service,endpoints")["items"]
-    return [f"{one['kind']}/{one['metadata']['name']}" for one in listed if "devcfg.dev" in json.dumps(one)]
+    kept = [one for one in listed if "deletionTimestamp" not in one["metadata"]]
+    return [f"{one['kind']}/{one['metadata']['name']}" for one in kept if "devcfg.dev" in json.dumps(one)]
 
 
 def save(store, service, number):

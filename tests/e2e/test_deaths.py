@@ -138,9 +138,10 @@ def came_back(space, before):
 
 
 def leftovers(space):
-    """Return everything in the namespace that still speaks of dev mode."""
+    """Return everything in the namespace that still speaks of dev mode and is not on its way out."""
     listed = space.get("configmap,lease,pvc,replicaset,controllerrevision")["items"]
-    return [f"{one['kind']}/{one['metadata']['name']}" for one in listed if "devcfg.dev/" in json.dumps(one)]
+    kept = [one for one in listed if "deletionTimestamp" not in one["metadata"]]
+    return [f"{one['kind']}/{one['metadata']['name']}" for one in kept if "devcfg.dev/" in json.dumps(one)]
 
 
 @pytest.mark.parametrize("deaths", TEN_AND_A_HUNDRED)

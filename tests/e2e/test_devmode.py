@@ -101,9 +101,10 @@ def request(**more):
 
 
 def leftovers(space):
-    """Return what is left of dev mode in a namespace."""
+    """Return what is left of dev mode in a namespace and is not on its way out."""
     named = space.get("configmap,lease,pvc,replicaset,controllerrevision")["items"]
-    return [f"{one['kind']}/{one['metadata']['name']}" for one in named if "devcfg.dev/" in json.dumps(one)]
+    kept = [one for one in named if "deletionTimestamp" not in one["metadata"]]
+    return [f"{one['kind']}/{one['metadata']['name']}" for one in kept if "devcfg.dev/" in json.dumps(one)]
 
 
 @pytest.mark.parametrize(

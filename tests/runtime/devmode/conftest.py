@@ -130,7 +130,15 @@ def shop(tmp_path, monkeypatch):
     root = tmp_path / "work"
     (root / "src").mkdir(parents=True)
     monkeypatch.chdir(root)
-    for pause in ("enter.PAUSE", "scalers.PAUSE", "lease.LOOK", "leave.LOOK", "rollout.LOOK", "hold.AGAIN"):
+    for pause in (
+        "enter.PAUSE",
+        "scalers.PAUSE",
+        "lease.LOOK",
+        "leave.LOOK",
+        "handover.LOOK",
+        "rollout.LOOK",
+        "hold.AGAIN",
+    ):
         monkeypatch.setattr(f"devcfg.runtime.devmode.{pause}", 0.005)
     return lambda kind="Deployment": Shop(root, kind)
 

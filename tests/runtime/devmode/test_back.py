@@ -3,12 +3,13 @@
 import json
 
 import pytest
-from cluster import killed_after, loses_answer, pulling_fails, unready
+from cluster import crashing, killed_after, loses_answer, pulling_fails, unready
 
 from devcfg.runtime.cluster.errors import RejectedError
 from devcfg.runtime.devmode.additions import CONFIG_MAP
 from devcfg.runtime.devmode.errors import DevModeError
 from devcfg.runtime.devmode.leave import leave_one
+from devcfg.runtime.devmode.pods import is_dev
 from devcfg.runtime.devmode.scalers import SCALER as SCALERS
 from devcfg.runtime.devmode.stays import stays_in
 from devcfg.runtime.devmode.steps import Move
@@ -270,6 +271,43 @@ def test_a_dev_container_whose_kept_probe_says_no_until_its_source_comes_is_up(s
     assert "dev:1" in inside
     assert after == before
     assert left == []
+
+
+def test_dev_pods_that_never_served_do_not_wait_for_pods_of_its_own_that_never_will(shop, play):
+    async def go():
+        one = shop()
+        one.world.kubelets.append(crashing)
+        before = await one.deploy()
+        with pytest.raises(DevModeError, match="ends again and again"):
+            await one.enter()
+        await one.world.settle()
+        return before, one.state(), one.left()
+
+    before, after, left = play(go())
+
+    assert after == before
+    assert left == []
+
+
+def test_dev_pods_that_serve_go_on_where_its_own_do_not_start_and_it_is_said(shop, play, monkeypatch):
+    monkeypatch.setattr("devcfg.runtime.devmode.handover.BROKEN", 0.1)
+
+    async def go():
+        one = shop()
+        one.world.kubelets.append(lambda pod: None if is_dev(pod) else crashing(pod))
+        before = await one.deploy()
+        entered = await one.enter()
+        (report,) = await one.leave(entered)
+        await one.world.settle()
+        return before, one, report
+
+    before, one, report = play(go())
+
+    assert one.state() == before
+    assert report.restored
+    (said,) = report.left
+    assert "still has dev pods since its own do not start (container `web` ends again and again" in said
+    assert any(is_dev(pod) for pod in one.world.all("Pod", SPACE))
 
 
 def test_a_session_takes_back_by_itself_what_its_own_patches_changed(shop, play):
