@@ -28,7 +28,7 @@ def detach(project: str, words: Sequence[str]) -> int:
     log = os.path.join(project, LOG)
     with open(log, "wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "devcfg.runtime", "up", *words],
+            [sys.executable, "-P", "-m", "devcfg.runtime", "up", *words],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,

@@ -177,7 +177,7 @@ class _Session:
 
     def __init__(self, words: list[str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "devcfg.runtime", *words, "--events"],
+            [sys.executable, "-P", "-m", "devcfg.runtime", *words, "--events"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

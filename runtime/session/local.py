@@ -209,7 +209,7 @@ class LocalSite:
 
     async def open_stream(self) -> Stream:
         """Start an agent."""
-        words = [sys.executable, "-S", "-m", "agent", os.path.join(self._folder, "agent")]
+        words = [sys.executable, "-P", "-S", "-m", "agent", os.path.join(self._folder, "agent")]
         return await LocalStream.start(words, env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": POD})
 
     async def dial(self, port: int) -> Pair:

@@ -287,7 +287,19 @@ def test_a_process_is_only_for_a_kustomize_base_that_is_not_kept(web, kubectl, m
     assert imported("validate", cwd=web)[2] == 0
 
 
-def test_only_the_base_the_local_site_the_demo_and_a_session_in_the_background_start_processes():
+def test_no_python_that_we_start_looks_for_modules_in_a_repository():
+    started = [
+        [getattr(word, "value", None) for word in node.elts]
+        for path in MODULES
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.List) and node.elts and ast.unparse(node.elts[0]) == "sys.executable"
+    ]
+
+    assert len(started) >= 4
+    assert [words for words in started if words[1] != "-P"] == []
+
+
+def test_only_these_start_processes():
     starters = {
         named(path)
         for path in MODULES
@@ -301,6 +313,7 @@ def test_only_the_base_the_local_site_the_demo_and_a_session_in_the_background_s
         "runtime/session/local.py",
         "runtime/commands/rehearsal.py",
         "runtime/commands/detach.py",
+        "runtime/cluster/kube.py",
     }
 
 

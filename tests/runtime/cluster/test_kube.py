@@ -1,9 +1,12 @@
 """Logging in as kubectl would: files, contexts, plugins, proxies, and what is said where one of them is missing."""
 
 import asyncio
+import base64
 import json
 import os
+import shutil
 import stat
+import subprocess
 
 import pytest
 
@@ -115,6 +118,37 @@ def test_several_files_are_read_as_one(kubeconfig, monkeypatch, tmp_path):
 
     assert opened("more")[0].context == "more"
     assert opened("dev")[0].namespace == "shop"
+
+
+def test_modules_of_the_repository_are_not_imported(kubeconfig, tmp_path, monkeypatch):
+    kubeconfig()
+    (tmp_path / "kubernetes.py").write_text("raise SystemExit('taken over')")
+    monkeypatch.chdir(tmp_path)
+
+    assert opened()[0].context == "dev"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_a_certificate_within_the_kubeconfig_is_used_and_stays_in_no_file(kubeconfig, tmp_path, monkeypatch):
+    subject = ("-subj", "/CN=me", "-days", "1", "-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "crt"))
+    words = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", *subject)
+    made = subprocess.run(["openssl", "req", *words], capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    data = {name: base64.b64encode((tmp_path / name).read_bytes()).decode() for name in ("key", "crt")}
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    kubeconfig(
+        clusters=[
+            {"name": "here", "cluster": {"server": "https://127.0.0.1:1", "certificate-authority-data": data["crt"]}}
+        ],
+        users=[{"name": "me", "user": {"client-certificate-data": data["crt"], "client-key-data": data["key"]}}],
+    )
+    tls = opened()[2].tls
+
+    assert [one["subject"] for one in tls.get_ca_certs()] == [((("commonName", "me"),),)]
+    assert list(temporary.iterdir()) == []
 
 
 def plugin(tmp_path, script):
