@@ -19,7 +19,9 @@ from devcfg.schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from devcfg.runtime.cluster.cluster import Identity
+    from devcfg.runtime.devmode.pods import Trouble
     from devcfg.runtime.devmode.prepare import Prepared
+    from devcfg.runtime.devmode.rollout import GiveUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ async def _up_in_cluster(request: Request, brief: Brief) -> int:
     from devcfg.runtime.devmode.live import Wish
     from devcfg.runtime.devmode.node import check_node
     from devcfg.runtime.devmode.prepare import prepare
+    from devcfg.runtime.devmode.rollout import give_up
     from devcfg.runtime.session.podsites import PodSites
 
     wish = Wish(request.file, tuple(one.name for one in brief.services))
@@ -110,7 +113,8 @@ async def _up_in_cluster(request: Request, brief: Brief) -> int:
         async def reread() -> Brief:
             return await asyncio.to_thread(read_brief, request.file, request.services, local=False)
 
-        entry = Entry(wish, yes=request.yes, steal=request.steal, ask=ask)
+        choose = _back_by_key() if consent.can_ask() and not request.yes else give_up
+        entry = Entry(wish, yes=request.yes, steal=request.steal, ask=ask, give_up=choose)
         sites = PodSites(cluster, entry, brief.project, node=request.node, keep=request.once)
         session = Session(
             brief,
@@ -130,6 +134,19 @@ async def _up_in_cluster(request: Request, brief: Brief) -> int:
 def _asked(question: str) -> bool:
     console.raw(question)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _back_by_key() -> GiveUp:
+    """Return what waits for Enter, one at a time: what does not start may be put right while it waits."""
+    one = asyncio.Lock()
+
+    async def back(_: Trouble) -> bool:
+        async with one:
+            console.say("Enter takes it back; until then it waits, since that may be put right meanwhile")
+            await _line()
+        return True
+
+    return back
 
 
 async def _entered_key() -> None:

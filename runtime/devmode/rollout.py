@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 
 from devcfg.runtime.cluster.cluster import Cluster, Object
 from devcfg.runtime.cluster.errors import UnreachableError
@@ -20,8 +20,11 @@ LATER = 1.0
 PATIENCE = 30.0
 """Seconds that trouble which may pass is given before somebody is asked."""
 
-GiveUp = Callable[[Trouble], Awaitable[bool]]
-"""Asks whether to go back rather than to wait on; called again for each new trouble."""
+GiveUp = Callable[[Trouble], Coroutine[None, None, bool]]
+"""Returns whether to go back rather than to wait on, once somebody has said so; called again for each new trouble.
+
+It is cancelled where the trouble passes meanwhile.
+"""
 
 
 async def give_up(trouble: Trouble) -> bool:
@@ -34,25 +37,39 @@ async def wait_ready(cluster: Cluster, subject: Subject, tell: Tell, ask: GiveUp
     began = time.monotonic()
     said: str | None = None
     asked: set[str] = set()
-    while True:
-        try:
-            ready, trouble, words = await _look(cluster, subject)
-        except UnreachableError as error:
-            ready, trouble, words = False, None, error.message
-        if ready:
-            return
-        words = trouble.words if trouble is not None else words
-        if words != said:
-            tell(Step(Move.WAITING, subject.target.label, words))
-            said = words
-        spent = time.monotonic() - began
-        if trouble is not None and _kind(trouble) not in asked and (trouble.lasting or spent > PATIENCE):
-            asked.add(_kind(trouble))
-            if await ask(trouble):
-                raise DevModeError(
-                    f"{subject.target.label}: {trouble.words}", hint="put that right, then `devcfg up` again"
-                )
-        await asyncio.sleep(LOOK if spent < 10 else LATER)
+    asking: asyncio.Task[bool] | None = None
+    try:
+        while True:
+            try:
+                ready, trouble, words = await _look(cluster, subject)
+            except UnreachableError as error:
+                ready, trouble, words = False, None, error.message
+            if ready:
+                return
+            words = trouble.words if trouble is not None else words
+            if words != said:
+                tell(Step(Move.WAITING, subject.target.label, words))
+                said = words
+            spent = time.monotonic() - began
+            if trouble is not None and _kind(trouble) not in asked and (trouble.lasting or spent > PATIENCE):
+                asked.add(_kind(trouble))
+                if asking is not None:
+                    asking.cancel()
+                asking = asyncio.create_task(ask(trouble))
+            if await _is_agreed(asking, LOOK if spent < 10 else LATER):
+                raise DevModeError(f"{subject.target.label}: {said}", hint="put that right, then `devcfg up` again")
+    finally:
+        if asking is not None:
+            asking.cancel()
+
+
+async def _is_agreed(asking: asyncio.Task[bool] | None, seconds: float) -> bool:
+    """Wait so long for an answer, at most; tell whether it was to go back."""
+    if asking is None or asking.done():
+        await asyncio.sleep(seconds)
+        return False
+    done, _ = await asyncio.wait((asking,), timeout=seconds)
+    return bool(done) and asking.result()
 
 
 async def _look(cluster: Cluster, subject: Subject) -> tuple[bool, Trouble | None, str]:
