@@ -87,15 +87,15 @@ def test_a_service_in_dev_mode_answers_with_the_edited_source(dev):
     assert dev.restarts == 0
 
 
-def test_a_restart_by_the_fifo_starts_the_next_generation_with_the_new_source(shop, dev):
+def test_a_restart_by_the_fifo_starts_the_next_generation_with_the_new_source(shop, dev, until):
     before = dev.generation
     dev.put(*edition(shop.of(dev.service), dev.service, 2))
     dev.tell("restart")
-    answered(dev, 2)
+    # One that reloads itself answers with the new source before it is restarted.
+    until(lambda: dev.generation == before + 1, "the next generation")
     dev.until("running run")
-
-    assert dev.generation == before + 1
-    assert f"generation {before + 1}" in dev.log
+    answered(dev, 2)
+    until(lambda: f"generation {before + 1}" in dev.log, "its line in the log")
 
 
 def test_the_storefront_under_development_puts_the_page_together_from_services_under_development(dev_mode, until):
