@@ -89,6 +89,10 @@ def _up_here(request: Request, brief: Brief) -> int:
 
 async def _up_in_cluster(request: Request, brief: Brief) -> int:
     from devcfg.runtime.cluster.kube import open_cluster
+
+    # Logging in is another process: it goes on while what follows is imported.
+    opening = asyncio.create_task(open_cluster())
+    await asyncio.sleep(0)
     from devcfg.runtime.devmode.enter import Request as Entry
     from devcfg.runtime.devmode.live import Wish
     from devcfg.runtime.devmode.node import check_node
@@ -98,7 +102,7 @@ async def _up_in_cluster(request: Request, brief: Brief) -> int:
 
     wish = Wish(request.file, tuple(one.name for one in brief.services))
     ask = _asked if consent.can_ask() else None
-    cluster = await open_cluster()
+    cluster = await opening
     try:
         # Before the session, which hears Ctrl-C in its own way: here it ends a question.
         prepared = await prepare(cluster, wish, yes=request.yes, ask=ask)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Collection, Coroutine
 
 from devcfg.runtime.cluster.cluster import Cluster, Object
-from devcfg.runtime.cluster.errors import UnreachableError
+from devcfg.runtime.cluster.errors import ClusterError, UnreachableError
 from devcfg.runtime.devmode.errors import DevModeError
 from devcfg.runtime.devmode.live import Subject
-from devcfg.runtime.devmode.pods import Trouble, is_dev, is_up, pods_of, trouble_of
+from devcfg.runtime.devmode.pods import POD, Trouble, is_dev, is_up, pods_of, selector, trouble_of
 from devcfg.runtime.devmode.steps import Move, Step, Tell
 
 LOOK = 0.25
-"""Seconds between two looks while it is quick."""
+"""Seconds between two looks, where no change of a pod was seen before."""
 LATER = 1.0
-"""Seconds between two looks after the first ten."""
+"""The same after the first ten seconds."""
+SOON = 0.02
+"""Seconds from a change of a pod to the look at it: most come several at a time."""
 PATIENCE = 30.0
 """Seconds that trouble which may pass is given before somebody is asked."""
 
@@ -38,6 +41,8 @@ async def wait_ready(cluster: Cluster, subject: Subject, tell: Tell, ask: GiveUp
     said: str | None = None
     asked: set[str] = set()
     asking: asyncio.Task[bool] | None = None
+    changed = asyncio.Event()
+    seeing = asyncio.create_task(_see(cluster, subject, changed))
     try:
         while True:
             try:
@@ -56,20 +61,34 @@ async def wait_ready(cluster: Cluster, subject: Subject, tell: Tell, ask: GiveUp
                 if asking is not None:
                     asking.cancel()
                 asking = asyncio.create_task(ask(trouble))
-            if await _is_agreed(asking, LOOK if spent < 10 else LATER):
+            await _first(LOOK if spent < 10 else LATER, changed, asking)
+            if asking is not None and asking.done() and asking.result():
                 raise DevModeError(f"{subject.target.label}: {said}", hint="put that right, then `devcfg up` again")
     finally:
-        if asking is not None:
-            asking.cancel()
+        for task in (seeing, asking):
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(seeing, return_exceptions=True)
 
 
-async def _is_agreed(asking: asyncio.Task[bool] | None, seconds: float) -> bool:
-    """Wait so long for an answer, at most; tell whether it was to go back."""
-    if asking is None or asking.done():
-        await asyncio.sleep(seconds)
-        return False
-    done, _ = await asyncio.wait((asking,), timeout=seconds)
-    return bool(done) and asking.result()
+async def _see(cluster: Cluster, subject: Subject, changed: asyncio.Event) -> None:
+    """Tell when a pod changes. Where that cannot be watched, the looks are as often as they are."""
+    with contextlib.suppress(ClusterError):
+        async for _ in cluster.watch(POD, subject.namespace, labels=selector(subject.object)):
+            changed.set()
+
+
+async def _first(seconds: float, changed: asyncio.Event, asking: asyncio.Task[bool] | None) -> None:
+    """Wait until a pod changes or somebody has answered, so long at most."""
+    pods = asyncio.create_task(changed.wait())
+    waiting = {pods} if asking is None or asking.done() else {pods, asking}
+    try:
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        pods.cancel()
+    if changed.is_set():
+        await asyncio.sleep(SOON)
+        changed.clear()
 
 
 async def _look(cluster: Cluster, subject: Subject) -> tuple[bool, Trouble | None, str]:
