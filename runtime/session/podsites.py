@@ -114,6 +114,8 @@ class PodSites:
                 hearer.step(f"{report.workload}: {kept} was changed by somebody else, and stays so")
             for left in report.left:
                 hearer.step(f"{report.workload}: {left}")
+            if report.restored and not report.left:
+                hearer.step(f"{report.workload}: nothing of dev mode is left")
         for taken in entered.taken:
             if taken.subject.state is State.FILES:
                 hearer.step(f"{taken.subject.target.label}: stays in dev mode, as its files made it")
