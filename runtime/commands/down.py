@@ -14,7 +14,7 @@ from devcfg.runtime.cluster.kube import open_cluster
 from devcfg.runtime.commands.control import find
 from devcfg.runtime.devmode.errors import HeldError
 from devcfg.runtime.devmode.lease import this_holder
-from devcfg.runtime.devmode.leave import Report, leave_one
+from devcfg.runtime.devmode.leave import Report, UnfinishedError, go_back, leave_one
 from devcfg.runtime.devmode.live import Wish, find_live
 from devcfg.runtime.devmode.parting import Parting, part
 from devcfg.runtime.devmode.stays import Stay, stay_of, stays_in, with_lease
@@ -57,19 +57,23 @@ async def _down(request: Request) -> int:
         for one in stays:
             _check_holder(one, yes=request.yes)
 
-        async def agree(label: str, sentences: tuple[str, ...]) -> bool:
-            console.say(f"{label}: the way back does more than dev mode itself ever does:")
-            for sentence in sentences:
-                console.say(f"  {sentence}")
-            return request.yes or _ask("take it? [y/N] ")
+        one_by_one = asyncio.Lock()
 
-        reports: list[Report] = []
-        for one in stays:
-            parting = _parting(one, request)
-            if parting is None:
-                reports.append(await leave_one(cluster, one, _tell, agree))
-            else:
-                reports.append(await part(cluster, parting, _tell))
+        async def agree(label: str, sentences: tuple[str, ...]) -> bool:
+            async with one_by_one:
+                console.say(f"{label}: the way back does more than dev mode itself ever does:")
+                for sentence in sentences:
+                    console.say(f"  {sentence}")
+                return request.yes or _ask("take it? [y/N] ")
+
+        partings = [_parting(one, request) for one in stays]
+        reports = await go_back(
+            leave_one(cluster, one, _tell, agree) if parting is None else part(cluster, parting, _tell)
+            for one, parting in zip(stays, partings, strict=True)
+        )
+    except UnfinishedError as error:
+        _say(error.reports)
+        raise
     finally:
         await cluster.close()
     if ended and not any(one.restored or one.removed or one.left for one in reports):

@@ -6,13 +6,14 @@ A revert is put right once; a second one ends the session: two that write in tur
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 
 from devcfg.runtime.cluster.cluster import Cluster, Object
 from devcfg.runtime.cluster.errors import ClusterError, ConflictError, ExpiredError, GuardError, MissingError
 from devcfg.runtime.devmode.enter import Entered, Taken, owner_for
 from devcfg.runtime.devmode.errors import LostError
 from devcfg.runtime.devmode.gitops import advice, steward_of, writer_of
-from devcfg.runtime.devmode.leave import Report, leave_one
+from devcfg.runtime.devmode.leave import Report, go_back, leave_one
 from devcfg.runtime.devmode.live import State, Subject, bind_live
 from devcfg.runtime.devmode.parting import part
 from devcfg.runtime.devmode.preferences import read_preferences
@@ -136,14 +137,18 @@ def _who(document: Object, paths: tuple[Pointer, ...] = ()) -> str:
 
 
 async def leave(cluster: Cluster, entered: Entered, tell: Tell) -> tuple[Report, ...]:
-    """Take everything that was entered back, and give the leases back. What files made stays as files made it."""
-    reports: list[Report] = []
+    """Take everything that was entered back, and give the leases back. What files made stays as files made it.
+
+    Raises UnfinishedError where that failed for some of it.
+    """
+    session = entered.request.session
+    ways: list[Coroutine[None, None, Report]] = []
     for one in entered.taken:
         parting = one.parting(entered.request.wish)
         if one.subject.state is State.FILES:
             await one.lease.release()
         elif parting is not None:
-            reports.append(await part(cluster, parting, tell, session=entered.request.session))
+            ways.append(part(cluster, parting, tell, session=session))
         else:
-            reports.append(await leave_one(cluster, one.stay, tell, session=entered.request.session))
-    return tuple(reports)
+            ways.append(leave_one(cluster, one.stay, tell, session=session))
+    return await go_back(ways)

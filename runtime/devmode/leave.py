@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from devcfg.runtime.cluster.cluster import Cluster, Object
@@ -41,6 +41,7 @@ from devcfg.runtime.devmode.record import (
 from devcfg.runtime.devmode.scalers import release_all, scalers_of
 from devcfg.runtime.devmode.stays import Stay
 from devcfg.runtime.devmode.steps import Move, Step, Tell
+from devcfg.schemas.errors import DevcfgError
 from devcfg.schemas.patch import Op, Operation
 
 ATTEMPTS = 10
@@ -69,6 +70,33 @@ class Report:
     removed: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     """What could not be done, in sentences."""
+
+
+class UnfinishedError(DevModeError):
+    """Some of several ways back failed; `reports` tells of the others."""
+
+    def __init__(self, failed: Sequence[DevcfgError], reports: tuple[Report, ...]) -> None:
+        super().__init__("; ".join(one.message for one in failed), hint=failed[0].hint)
+        self.exit_code = failed[0].exit_code
+        self.reports = reports
+
+
+async def go_back(ways: Iterable[Coroutine[None, None, Report]]) -> tuple[Report, ...]:
+    """Go several ways back at once: what fails, or waits for its pods, keeps none of the others from its end.
+
+    Raises what went wrong, an UnfinishedError where there is more to tell, once all have ended.
+    """
+    found = await asyncio.gather(*ways, return_exceptions=True)
+    failed = [one for one in found if isinstance(one, DevcfgError)]
+    for one in found:
+        if isinstance(one, BaseException) and one not in failed:
+            raise one
+    reports = tuple(one for one in found if isinstance(one, Report))
+    if len(failed) == 1 and not reports:
+        raise failed[0]
+    if failed:
+        raise UnfinishedError(failed, reports)
+    return reports
 
 
 async def leave_one(

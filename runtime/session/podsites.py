@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from devcfg.runtime.cluster.cluster import Cluster
 from devcfg.runtime.devmode.enter import Entered, Request, enter
 from devcfg.runtime.devmode.errors import LostError
 from devcfg.runtime.devmode.hold import hold, leave
+from devcfg.runtime.devmode.leave import Report, UnfinishedError
 from devcfg.runtime.devmode.live import State
 from devcfg.runtime.devmode.node import has_nodes
 from devcfg.runtime.devmode.steps import Move, Step
@@ -109,13 +111,11 @@ class PodSites:
             hearer.step("everything stays in dev mode; `devcfg down` restores it")
             return
         self._since = time.monotonic()
-        for report in await leave(self._cluster, entered, self._tell):
-            for kept in report.kept:
-                hearer.step(f"{report.workload}: {kept} was changed by somebody else, and stays so")
-            for left in report.left:
-                hearer.step(f"{report.workload}: {left}")
-            if report.restored and not report.left:
-                hearer.step(f"{report.workload}: nothing of dev mode is left")
+        try:
+            _say(await leave(self._cluster, entered, self._tell), hearer)
+        except UnfinishedError as error:
+            _say(error.reports, hearer)
+            raise
         for taken in entered.taken:
             if taken.subject.state is State.FILES:
                 hearer.step(f"{taken.subject.target.label}: stays in dev mode, as its files made it")
@@ -154,6 +154,16 @@ class PodSites:
         taken = (one.subject for one in self._entered.taken if one.subject.target.label == workload)
         services = (binding.service for subject in taken for binding in subject.bindings)
         return tuple(name for name in services if name in self._request.wish.services)
+
+
+def _say(reports: Iterable[Report], hearer: Hearer) -> None:
+    for report in reports:
+        for kept in report.kept:
+            hearer.step(f"{report.workload}: {kept} was changed by somebody else, and stays so")
+        for left in report.left:
+            hearer.step(f"{report.workload}: {left}")
+        if report.restored and not report.left:
+            hearer.step(f"{report.workload}: nothing of dev mode is left")
 
 
 def needs_new_pod(before: Service, after: Service) -> tuple[str, ...]:

@@ -1,19 +1,15 @@
 """What was there comes back: by the session, by `down` on another machine, after any death, and beside anybody."""
 
 import asyncio
-import json
 
 import pytest
-from cluster import crashing, killed_after, loses_answer, pulling_fails, unready
+from cluster import killed_after, loses_answer
 
-from devcfg.runtime.cluster.errors import RejectedError
 from devcfg.runtime.devmode.additions import CONFIG_MAP
-from devcfg.runtime.devmode.errors import DevModeError
-from devcfg.runtime.devmode.leave import leave_one
-from devcfg.runtime.devmode.pods import is_dev
+from devcfg.runtime.devmode.errors import DriftError
+from devcfg.runtime.devmode.leave import Report, UnfinishedError, go_back, leave_one
 from devcfg.runtime.devmode.scalers import SCALER as SCALERS
 from devcfg.runtime.devmode.stays import stays_in
-from devcfg.runtime.devmode.steps import Move
 
 SPACE = "shop"
 
@@ -255,107 +251,6 @@ def test_a_config_that_changed_is_taken_in_one_patch_and_still_leads_back(shop, 
     assert left == []
 
 
-def test_a_dev_container_whose_kept_probe_says_no_until_its_source_comes_is_up(shop, play):
-    async def go():
-        one = shop()
-        before = await one.deploy()
-        one.configure((one.root / "devcfg.yaml").read_text() + "    probes: {readiness: keep}\n")
-        one.world.kubelets.append(lambda pod: unready(pod, "web") if "devcfg.dev/plan" in json.dumps(pod) else None)
-        entered = await one.enter()
-        inside = one.state()
-        await one.leave(entered)
-        await one.world.settle()
-        return before, inside, one.state(), one.left()
-
-    before, inside, after, left = play(go())
-
-    assert "dev:1" in inside
-    assert after == before
-    assert left == []
-
-
-def test_what_does_not_start_waits_for_a_word_and_goes_on_where_it_is_put_right_meanwhile(shop, play):
-    asked = []
-
-    async def ask(one, trouble):
-        asked.append(trouble.words)
-        one.world.kubelets.pop()
-        await one.world.settle()
-        await asyncio.Event().wait()
-
-    async def go():
-        one = shop()
-        await one.deploy()
-        one.world.kubelets.append(pulling_fails)
-        entered = await one.enter(give_up=lambda trouble: ask(one, trouble))
-        return entered.taken
-
-    assert play(go())
-    (words,) = asked
-    assert "cannot be pulled: manifest unknown" in words
-
-
-def test_a_word_takes_back_what_does_not_start(shop, play):
-    said = asyncio.Event()
-
-    async def ask(one):
-        inside.append(one.state())
-        await said.wait()
-        return True
-
-    async def go():
-        one = shop()
-        before = await one.deploy()
-        one.world.kubelets.append(pulling_fails)
-        asyncio.get_running_loop().call_later(0.2, said.set)
-        with pytest.raises(DevModeError, match="manifest unknown"):
-            await one.enter(give_up=lambda _: ask(one))
-        return before, one.state(), one.left()
-
-    inside = []
-    before, after, left = play(go())
-
-    assert "dev:1" in inside[0]
-    assert (after, left) == (before, [])
-
-
-def test_dev_pods_that_never_served_do_not_wait_for_pods_of_its_own_that_never_will(shop, play):
-    async def go():
-        one = shop()
-        one.world.kubelets.append(crashing)
-        before = await one.deploy()
-        with pytest.raises(DevModeError, match="ends again and again"):
-            await one.enter()
-        await one.world.settle()
-        return before, one.state(), one.left()
-
-    before, after, left = play(go())
-
-    assert after == before
-    assert left == []
-
-
-def test_dev_pods_that_serve_go_on_where_its_own_do_not_start_and_it_is_said(shop, play, monkeypatch):
-    monkeypatch.setattr("devcfg.runtime.devmode.handover.BROKEN", 0.1)
-
-    async def go():
-        one = shop()
-        one.world.kubelets.append(lambda pod: None if is_dev(pod) else crashing(pod))
-        before = await one.deploy()
-        entered = await one.enter()
-        (report,) = await one.leave(entered)
-        await one.world.settle()
-        return before, one, report
-
-    before, one, report = play(go())
-
-    assert one.state() == before
-    assert report.restored
-    (said,) = report.left
-    assert "still has dev pods since its own do not start (container `web` ends again and again" in said
-    assert any(is_dev(pod) for pod in one.world.all("Pod", SPACE))
-
-
 def test_a_session_takes_back_by_itself_what_its_own_patches_changed(shop, play):
     async def go():
         one = shop()
@@ -373,35 +268,26 @@ def test_a_session_takes_back_by_itself_what_its_own_patches_changed(shop, play)
     assert (after, restored) == (before, True)
 
 
-def test_why_it_is_taken_back_is_not_hidden_by_what_fails_on_the_way_back(shop, play):
-    class Cut:
-        """The cluster for somebody who may not write any more once the pods do not start."""
+def test_of_several_that_go_back_one_that_cannot_keeps_none_of_the_others(play):
+    ended = []
 
-        def __init__(self, one):
-            self.one = one
+    async def back(name):
+        await asyncio.sleep(0)
+        ended.append(name)
+        return Report(name, restored=True)
 
-        def __getattr__(self, name):
-            found = getattr(self.one.cluster, name)
-            if name != "patch":
-                return found
-
-            async def patch(*words, **more):
-                if self.one.world.kubelets[-1] is pulling_fails:
-                    raise RejectedError("a policy refuses it")
-                done = await found(*words, **more)
-                if not more.get("dry_run"):
-                    self.one.world.kubelets.append(pulling_fails)
-                return done
-
-            return patch
+    async def fail():
+        raise DriftError("web reaches too far", hint="look")
 
     async def go():
-        one = shop()
-        await one.deploy()
-        with pytest.raises(DevModeError, match="manifest unknown"):
-            await one.enter(Cut(one))
-        return [step.words for step in one.steps if step.move is Move.NOTE]
+        with pytest.raises(UnfinishedError) as raised:
+            await go_back([back("details"), fail(), back("ratings")])
+        with pytest.raises(DriftError):
+            await go_back([fail()])
+        return raised.value
 
-    (note,) = play(go())
+    error = play(go())
 
-    assert "it may still be in dev mode" in note and "a policy refuses it" in note
+    assert ended == ["details", "ratings"]
+    assert [one.workload for one in error.reports] == ["details", "ratings"]
+    assert (error.exit_code, error.message, error.hint) == (DriftError.exit_code, "web reaches too far", "look")
