@@ -53,6 +53,7 @@ class PodSite:
         self._ends: dict[str, int] = {}  # of the pod of now: how many ends of its dev container are known
         self._pods = Pods(cluster, place, node)
         self._pod: Pod | None = None
+        self._left: Pod | None = None  # what became of it may be known later than that it is gone
         self._linked: Pod | None = None  # the one of the last stream
         self._looking = asyncio.Lock()
         self._looked = 0.0
@@ -164,18 +165,19 @@ class PodSite:
             pause = min(pause * 1.3, LOOK_LAST)
 
     async def _look(self) -> Pod | None:
-        before = self._pod
+        self._left = self._pod or self._left
         try:
             found = await self._pods.find()
-            if before is not None and (not isinstance(found, Pod) or found.uid != before.uid):
-                fate = await self._pods.fate(before)
+            if self._left is not None and (not isinstance(found, Pod) or found.uid != self._left.uid):
+                fate = await self._pods.fate(self._left)
                 if fate:
+                    self._left = None
                     self._said = fate
                     self._say(fate)
         except ClusterError as error:
             found = error.message
         if isinstance(found, Pod):
-            self._said = ""
+            self._said, self._left = "", None
             self._tell_end(found)
             return found
         if found != self._said:

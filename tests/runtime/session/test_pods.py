@@ -18,6 +18,7 @@ from devcfg.runtime.session.pods import PODS, LeftError, Pod, Pods, find_dev_pod
 from devcfg.runtime.session.podsites import needs_new_pod
 from devcfg.schemas.config import Service
 from devcfg.schemas.errors import DevcfgError
+from devcfg.schemas.patch import Op, Operation, Pointer
 
 SOURCE = Path(__file__).resolve().parents[3] / "runtime" / "pod"
 PLAN = "v1-00"
@@ -129,6 +130,30 @@ def test_a_pod_that_was_evicted_is_said_in_the_kubelets_words():
         return await Pods(cluster, place).find()
 
     assert run(check).endswith(" has ended: Evicted: The node was low on memory.")
+
+
+def test_what_became_of_a_pod_is_told_also_where_the_cluster_knows_it_later_than_that_it_is_gone(tmp_path):
+    async def check(world, cluster, place):
+        said = []
+        site = PodSite(cluster, place, Service.validate({}), str(tmp_path), say=said.append, fresh=True)
+        await site.enter()
+        first, status = site.pod, {"phase": "Running"}
+        world.kubelets.append(lambda pod: status if pod["metadata"]["name"] == first else {"phase": "Pending"})
+        await cluster.patch(place.resource, "shop", "web", [Operation(Op.ADD, Pointer.parse("/spec/replicas"), 2)])
+        await world.settle()
+        opening = asyncio.create_task(site.open_stream())
+        while not said:
+            await asyncio.sleep(0.01)
+        status = {"phase": "Failed", "reason": "Evicted", "message": "usage exceeds the total limit"}
+        await world.settle()
+        while len(said) < 2:
+            await asyncio.sleep(0.01)
+        opening.cancel()
+        return first, said
+
+    first, (waiting, fate, *_) = run(check)
+    assert waiting.endswith(" is being started")
+    assert fate == f"pod {first} has ended: Evicted: usage exceeds the total limit"
 
 
 def test_a_workload_that_was_made_anew_is_not_taken_for_the_one_that_was_entered():
