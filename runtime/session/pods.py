@@ -13,6 +13,7 @@ from typing import Any
 from devcfg.runtime.cluster.cluster import Cluster, Object, Resource
 from devcfg.runtime.cluster.errors import ForbiddenError, MissingError
 from devcfg.runtime.devmode.place import PodPlace
+from devcfg.runtime.devmode.pods import events_of
 from devcfg.schemas.errors import DevcfgError
 from devcfg.schemas.naming import AGENT_CONTAINER, PLAN_ANNOTATION, container_annotation
 
@@ -84,13 +85,21 @@ class Pods:
         return why_not(max(found, key=_made)) if found else f"{what} has no pod{self._where} yet"
 
     async def fate(self, pod: Pod) -> str:
-        """Return why a pod that was found once has failed; nothing where it was deleted, as pods are, or goes on."""
+        """Return why a pod that was found once has ended; nothing where it was deleted, as pods are, or goes on."""
         try:
             found = await self._cluster.get(PODS, self._place.namespace, pod.name)
         except MissingError:
             return ""
-        failed = found["metadata"]["uid"] == pod.uid and (found.get("status") or {}).get("phase") == "Failed"
-        return why_not(found) if failed else ""
+        status = found.get("status") or {}
+        if found["metadata"]["uid"] != pod.uid or status.get("phase") not in ("Failed", "Succeeded"):
+            return ""
+        # Where its containers end in order, the kubelet calls an evicted pod succeeded, and says why in an event alone.
+        evicted = [] if status.get("reason") else [one for one in await events_of(self._cluster, found) if _evicts(one)]
+        return why_not(
+            {**found, "status": {**status, "reason": evicted[-1]["reason"], "message": evicted[-1].get("message")}}
+            if evicted
+            else found
+        )
 
     async def _listed(self, labels: str) -> Sequence[Object]:
         fields = f"spec.nodeName={self._node}" if self._node else ""
@@ -199,6 +208,10 @@ def why_not(pod: Object) -> str:
     if phase in ("Pending", "Running"):
         return f"pod {name} is being started"
     return f"pod {name} has ended: {_joined(status) or phase}"
+
+
+def _evicts(event: Object) -> bool:
+    return event.get("type") == "Warning" and event.get("reason") in ("Evicted", "Preempted", "NodeShutdown")
 
 
 def _joined(state: dict[str, Any]) -> str:

@@ -320,3 +320,20 @@ def test_what_became_of_a_pod_is_told_where_it_failed_and_not_where_it_goes_on_o
 
     name, told = run(check)
     assert told == ["", f"pod {name} has ended: Evicted: usage exceeds the total limit", ""]
+
+
+def test_an_evicted_pod_whose_containers_ended_in_order_is_told_from_the_event():
+    async def check(world, cluster, place):
+        pods = Pods(cluster, place)
+        pod = await pods.find()
+        world.kubelets.append(lambda _: {"phase": "Succeeded"})
+        await world.settle()
+        told = [await pods.fate(pod)]
+        about = {"kind": "Pod", "name": pod.name, "namespace": "shop", "uid": pod.uid}
+        for reason, kind in (("Evicted", "Warning"), ("Killing", "Normal")):
+            body = {"metadata": {"name": reason.lower()}, "involvedObject": about, "reason": reason, "type": kind}
+            world.create(world.kind("Event"), "shop", {**body, "message": "usage exceeds the total limit"}, manager="k")
+        return pod.name, [*told, await pods.fate(pod)]
+
+    name, told = run(check)
+    assert told == [f"pod {name} has ended: Succeeded", f"pod {name} has ended: Evicted: usage exceeds the total limit"]
