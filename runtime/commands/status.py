@@ -28,8 +28,8 @@ def status(where: Where, output: str, *, watch: bool, prompt: bool) -> int:
     """Print the status and return the exit code: 3 where somebody has to decide something."""
     shown = ""
     while True:
-        rows, code = _rows(where, quiet=prompt)
-        text = _prompt(rows) if prompt else _json(rows) if output == "json" else _table(rows)
+        rows, words, code = _rows(where, quiet=prompt)
+        text = _prompt(rows) if prompt else _json(rows) if output == "json" else _table(rows, words)
         if text != shown:
             console.data(text)
             shown = text
@@ -38,16 +38,19 @@ def status(where: Where, output: str, *, watch: bool, prompt: bool) -> int:
         time.sleep(PAUSE)
 
 
-def _rows(where: Where, *, quiet: bool) -> tuple[list[dict[str, Any]], int]:
+def _rows(where: Where, *, quiet: bool) -> tuple[list[dict[str, Any]], list[str], int]:
+    """Return the rows, what has no place in one, and the exit code."""
     try:
         rows: list[dict[str, Any]] = []
+        words: list[str] = []
         code = 0
         for line in ask(where.project, "status", services=list(where.services)):
             rows = line["json"]["services"] if "json" in line else rows
+            words += [line["words"]] if "words" in line else []
             code = line.get("end", code)
     except NoSessionError:
-        return _from_cluster(where, quiet=quiet), 0
-    return rows, code
+        return _from_cluster(where, quiet=quiet), [], 0
+    return rows, words, code
 
 
 def _from_cluster(where: Where, *, quiet: bool) -> list[dict[str, Any]]:
@@ -99,7 +102,7 @@ def _state(row: dict[str, Any]) -> str:
     return str(row["process"]["state"] if row["state"] == "live" else row["state"])
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
+def _table(rows: list[dict[str, Any]], words: list[str]) -> str:
     if not rows:
         return "nothing is in dev mode here\n"
     away = all(row["target"] == "cluster" and row["state"] in STATES for row in rows)
@@ -109,7 +112,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
         for rule in row["sync"]:
             lines += [f"{row['name']}: halted: {rule['halted']}"] if rule["halted"] else []
             lines += [f"{row['name']}: {rule['degraded']}"] if rule["degraded"] else []
-    return "\n".join(map(console.printable, lines)) + "\n"
+    return "\n".join(map(console.printable, dict.fromkeys([*lines, *words]))) + "\n"
 
 
 def _aligned(cells: list[tuple[str, ...]]) -> list[str]:

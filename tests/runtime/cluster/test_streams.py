@@ -87,6 +87,18 @@ def test_a_command_that_never_started_says_why(server):
     server.run(check)
 
 
+def test_the_last_words_of_a_command_that_never_started_are_why(server):
+    status = {"status": "Failure", "reason": "InternalError", "message": 'exec: "nope": not found'}
+    server.add(socket(says((3, json.dumps(status).encode()))))
+
+    async def check(cluster):
+        command = await cluster.execute("shop", "web-1", "web", ("nope",), stdin=False)
+        assert await command.read() == b""
+        return command.words()
+
+    assert 'exec: "nope": not found' in server.run(check)
+
+
 def test_a_connection_that_ends_before_the_command_is_no_clean_end(server):
     server.add(socket(says((1, b"half"))))
 
