@@ -86,7 +86,8 @@ class Execution:
     def words(self) -> str:
         """Return the last lines of its standard error, or why it never started."""
         lines = self._errors.decode("utf-8", "replace").splitlines()
-        said = "; ".join(line for line in lines[-LINES:] if line)
+        # A traceback's marks are aligned with a line above them: they say nothing in a sentence.
+        said = "; ".join(line.strip() for line in lines[-LINES:] if line.strip(" ^~"))
         if said or self._status is None:
             return said
         try:

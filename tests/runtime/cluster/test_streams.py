@@ -87,6 +87,15 @@ def test_a_command_that_never_started_says_why(server):
     server.run(check)
 
 
+def test_the_last_words_of_a_traceback_are_a_sentence(server):
+    said = b"Traceback:\n\n  File 'a.py', line 1\n    def f(:\n          ^\nSyntaxError: invalid syntax\n"
+    server.add(socket(says((2, said), (3, json.dumps(failed(1)).encode()))))
+
+    _, _, words = server.run(run)
+
+    assert words == "File 'a.py', line 1; def f(:; SyntaxError: invalid syntax"
+
+
 def test_the_last_words_of_a_command_that_never_started_are_why(server):
     status = {"status": "Failure", "reason": "InternalError", "message": 'exec: "nope": not found'}
     server.add(socket(says((3, json.dumps(status).encode()))))
