@@ -37,12 +37,20 @@ class _Written:
 class Command(_Written, TyperCommand):
     """One verb."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words of the usage line: a metavar of several words is one already, without brackets or dots."""
+        found = [self.options_metavar] if self.options_metavar else []
+        for one in self.get_params(ctx):
+            written = one.metavar if one.param_type_name == "argument" and " " in (one.metavar or "") else ""
+            found += [written] if written else one.get_usage_pieces(ctx)
+        return found
+
 
 class Group(_Written, TyperGroup):
     """All verbs."""
 
 
-Services = Annotated[list[str] | None, typer.Argument(metavar="SERVICE...", help="Only these services. Default: all.")]
+Services = Annotated[list[str] | None, typer.Argument(metavar="SERVICE", help="Only these services. Default: all.")]
 File = Annotated[
     str | None, typer.Option("--file", "-f", metavar="FILE", help="The dev config. Default: devcfg.yaml here or above.")
 ]

@@ -118,7 +118,7 @@ def status(
     prompt: Annotated[bool, typer.Option("--prompt", help="A word a service, for a shell's prompt.")] = False,
     file: File = None,
 ) -> None:
-    """Say how each service is. Exit code 3 when a conflict or halt needs a decision."""
+    """Say how each service is. Exit code 3 when a conflict, halt or drift needs a decision."""
     from devcfg.runtime.commands.control import find
     from devcfg.runtime.commands.status import status as run
 

@@ -135,6 +135,8 @@ def show_failure(studio: Studio) -> None:
     config.write_text(CONFIG.replace("    command:", "    image: registry.books.test/dev/python:4\n    command:"))
     screen = Screen()
     session = studio.type(screen, "devcfg up reviews")
+    session.until("Enter takes it back")
+    session.type("\r")
     session.end()
     draw("failed-rollout", screen, "a rollout that fails is told of with its reason")
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from devcfg.schemas.errors import DevcfgError
+from devcfg.schemas.diagnostic import Diagnostic
+from devcfg.schemas.errors import ConfigError, DevcfgError
 
 
 class Verdict(Enum):
@@ -29,6 +30,12 @@ class Finding:
     verdict: Verdict
     words: str
     fix: str = ""
+    places: str = ""
+    """Codes and places of the diagnostics that the words quote; empty where they quote none."""
+
+    def unquoted(self) -> Finding:
+        """Return it for somebody who shall not see the config: a diagnostic quotes whatever stands at its place."""
+        return replace(self, words=self.places, fix="", places="") if self.places else self
 
     def to_json(self) -> dict[str, str]:
         """Return the documented form."""
@@ -42,7 +49,16 @@ def ok(check: str, words: str) -> Finding:
 
 def failed(check: str, error: DevcfgError) -> Finding:
     """Return an error as a finding."""
-    return Finding(check, Verdict.FAILURE, error.message, error.hint)
+    places = places_of(error.diagnostics) if isinstance(error, ConfigError) else ""
+    return Finding(check, Verdict.FAILURE, error.message, error.hint, places)
+
+
+def places_of(diagnostics: Iterable[Diagnostic]) -> str:
+    """Return code and place of each diagnostic."""
+    return ", ".join(
+        f"{one.code} at {one.file}:{one.span.line}:{one.span.column}" if one.span is not None else one.code
+        for one in diagnostics
+    )
 
 
 def has_failures(found: Iterable[Finding]) -> bool:

@@ -7,7 +7,7 @@ import os
 import platform
 from collections.abc import Iterator
 
-from devcfg.runtime.checkup.finding import Finding, Verdict, failed, ok
+from devcfg.runtime.checkup.finding import Finding, Verdict, failed, ok, places_of
 from devcfg.runtime.devmode.preferences import preferences_path, read_preferences
 from devcfg.runtime.kustomize import TOOLS
 from devcfg.runtime.release import version
@@ -59,12 +59,11 @@ def check_config(path: str, diagnostics: tuple[Diagnostic, ...]) -> Finding:
     """Say how many errors the config has."""
     errors = [one for one in diagnostics if one.severity is Severity.ERROR]
     warnings = [one for one in diagnostics if one.severity is Severity.WARNING]
-    if errors:
-        words = f"`{path}` has {_counted(len(errors), 'error')}, the first: {errors[0].message}"
-        return Finding("config", Verdict.FAILURE, words, "`devcfg validate` shows each with its place")
-    if warnings:
-        words = f"`{path}` has {_counted(len(warnings), 'warning')}, the first: {warnings[0].message}"
-        return Finding("config", Verdict.WARNING, words, "`devcfg validate` shows each with its place")
+    for found, word, verdict in ((errors, "error", Verdict.FAILURE), (warnings, "warning", Verdict.WARNING)):
+        if found:
+            words = f"`{path}` has {_counted(len(found), word)}, the first: {found[0].message}"
+            fix = "`devcfg validate` shows each with its place"
+            return Finding("config", verdict, words, fix, places_of(found))
     return ok("config", f"`{path}` is valid")
 
 

@@ -1,1 +1,1 @@
-"""The cluster: one port, and the real cluster behind it. Only `kube` imports `kubernetes`."""
+"""The cluster: one port, and the real cluster behind it. Only `kubeconfig` imports `kubernetes`."""

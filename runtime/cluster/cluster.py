@@ -87,7 +87,7 @@ class Exec(Protocol):
         """Let go of it. What it started may live on: it has to notice that nobody speaks to it."""
 
     def words(self) -> str:
-        """Return the last of what it said on standard error."""
+        """Return the last of what it said on standard error, or why it never started."""
 
 
 class Cluster(Protocol):

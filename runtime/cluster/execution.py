@@ -84,9 +84,17 @@ class Execution:
         self._ended.set()
 
     def words(self) -> str:
-        """Return the last lines of its standard error."""
+        """Return the last lines of its standard error, or why it never started."""
         lines = self._errors.decode("utf-8", "replace").splitlines()
-        return "; ".join(line for line in lines[-LINES:] if line)
+        # A traceback's marks are aligned with a line above them: they say nothing in a sentence.
+        said = "; ".join(line.strip() for line in lines[-LINES:] if line.strip(" ^~"))
+        if said or self._status is None:
+            return said
+        try:
+            exit_code(self._status)
+        except ClusterError as error:
+            return error.message
+        return ""
 
 
 def exit_code(status: Any) -> int:

@@ -12,6 +12,8 @@ from devcfg.runtime.commands.control import Where
 from devcfg.runtime.devmode.rows import STATES
 from devcfg.runtime.session.control import NoSessionError, ask
 
+DECIDE = 3
+"""The exit code where somebody has to decide."""
 PAUSE = 1.0
 """Seconds between two looks of `--watch`."""
 _AWAY = ("SERVICE", "STATE", "WORKLOAD", "HOLDER", "SINCE", "OWNER")
@@ -28,53 +30,59 @@ def status(where: Where, output: str, *, watch: bool, prompt: bool) -> int:
     """Print the status and return the exit code: 3 where somebody has to decide something."""
     shown = ""
     while True:
-        rows, code = _rows(where, quiet=prompt)
-        text = _prompt(rows) if prompt else _json(rows) if output == "json" else _table(rows)
+        rows, words, code = _rows(where, quiet=prompt)
+        text = _prompt(rows) if prompt else _json(rows) if output == "json" else _table(rows, words)
         if text != shown:
-            console.data(text)
+            console.data(text, now=True)
             shown = text
         if not watch:
             return code
         time.sleep(PAUSE)
 
 
-def _rows(where: Where, *, quiet: bool) -> tuple[list[dict[str, Any]], int]:
+def _rows(where: Where, *, quiet: bool) -> tuple[list[dict[str, Any]], list[str], int]:
+    """Return the rows, what has no place in one, and the exit code."""
     try:
         rows: list[dict[str, Any]] = []
+        words: list[str] = []
         code = 0
         for line in ask(where.project, "status", services=list(where.services)):
             rows = line["json"]["services"] if "json" in line else rows
+            words += [line["words"]] if "words" in line else []
             code = line.get("end", code)
     except NoSessionError:
-        return _from_cluster(where, quiet=quiet), 0
-    return rows, code
+        return _from_cluster(where, quiet=quiet)
+    return rows, words, code
 
 
-def _from_cluster(where: Where, *, quiet: bool) -> list[dict[str, Any]]:
+def _from_cluster(where: Where, *, quiet: bool) -> tuple[list[dict[str, Any]], list[str], int]:
     """Ask the cluster who has what in dev mode; nothing where there is none to ask. A prompt is told no trouble."""
     if not _has_kubeconfig():
-        return []
+        return [], [], 0
     import asyncio
 
     from devcfg.runtime.cluster.errors import UnreachableError
     from devcfg.runtime.cluster.kube import open_cluster
-    from devcfg.runtime.devmode.rows import rows_of
-    from devcfg.runtime.devmode.stays import stays_in
+    from devcfg.runtime.devmode.rows import drift_of, rows_of
+    from devcfg.runtime.devmode.stays import Stay, stays_in
 
-    async def read() -> list[dict[str, Any]]:
+    async def read() -> tuple[Stay, ...]:
         cluster = await open_cluster()
         try:
-            return rows_of(await stays_in(cluster, where.namespace or cluster.identity.namespace))
+            return await stays_in(cluster, where.namespace or cluster.identity.namespace)
         finally:
             await cluster.close()
 
     try:
-        rows = asyncio.run(read())
+        found = asyncio.run(read())
     except UnreachableError as error:
         if not quiet:
             console.say(f"note: {error.message}", console.DIM)
-        return []
-    return [row for row in rows if not where.services or row["name"] in where.services]
+        return [], [], 0
+    rows = [row for row in rows_of(found) if not where.services or row["name"] in where.services]
+    workloads = {row["workload"] for row in rows}
+    drifted = [f"{one.label}: {words}" for one in found if one.label in workloads and (words := drift_of(one))]
+    return rows, drifted, DECIDE if drifted else 0
 
 
 def _has_kubeconfig() -> bool:
@@ -99,7 +107,7 @@ def _state(row: dict[str, Any]) -> str:
     return str(row["process"]["state"] if row["state"] == "live" else row["state"])
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
+def _table(rows: list[dict[str, Any]], words: list[str]) -> str:
     if not rows:
         return "nothing is in dev mode here\n"
     away = all(row["target"] == "cluster" and row["state"] in STATES for row in rows)
@@ -109,7 +117,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
         for rule in row["sync"]:
             lines += [f"{row['name']}: halted: {rule['halted']}"] if rule["halted"] else []
             lines += [f"{row['name']}: {rule['degraded']}"] if rule["degraded"] else []
-    return "\n".join(map(console.printable, lines)) + "\n"
+    return "\n".join(map(console.printable, dict.fromkeys([*lines, *words]))) + "\n"
 
 
 def _aligned(cells: list[tuple[str, ...]]) -> list[str]:
@@ -124,7 +132,7 @@ def _cells_away(row: dict[str, Any]) -> tuple[str, ...]:
         row["workload"],
         row["holder"] or "-",
         (row["since"] or "-")[:16].replace("T", " "),
-        row["owner"] or "-",
+        row["owner"] if row["owner"] not in (None, row["holder"]) else "-",
     )
 
 

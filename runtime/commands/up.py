@@ -144,7 +144,9 @@ def _back_by_key() -> GiveUp:
     """Return what waits for Enter, one at a time: what does not start may be put right while it waits."""
     one = asyncio.Lock()
 
-    async def back(_: Trouble) -> bool:
+    async def back(trouble: Trouble) -> bool:
+        if trouble.lasting and trouble.why:
+            console.say(f"  {trouble.why}", console.YELLOW)
         async with one:
             console.say("Enter takes it back; until then it waits, since that may be put right meanwhile")
             await _line()

@@ -86,10 +86,16 @@ def is_up(pod: Object, dev: Collection[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a dev pod does not start. `lasting` tells that it will not get better by itself."""
+    """What keeps a dev pod from starting, and why. `lasting` tells that it will not get better by itself."""
 
-    words: str
+    what: str
+    why: str
     lasting: bool
+
+    @property
+    def words(self) -> str:
+        """All of it, in one line."""
+        return f"{self.what}: {self.why}" if self.why else self.what
 
 
 _IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
@@ -109,24 +115,24 @@ async def _pod_trouble(cluster: Cluster, pod: Object) -> Trouble | None:
     meta, status = pod["metadata"], pod.get("status") or {}
     for one in status.get("conditions") or []:
         if one.get("type") == "PodScheduled" and one.get("status") == "False":
-            return Trouble(f"no node takes the pod: {one.get('message') or one.get('reason')}", lasting=False)
+            return Trouble("no node takes the pod", str(one.get("message") or one.get("reason")), lasting=False)
     if status.get("phase") == "Failed":
         said = status.get("message") or status.get("reason") or "it ended"
-        return Trouble(f"the pod failed: {said}", lasting=True)
+        return Trouble("the pod failed", str(said), lasting=True)
     kinds = (("initContainerStatuses", "init container"), ("containerStatuses", "container"))
     for one, kind in ((one, kind) for key, kind in kinds for one in status.get(key) or []):
         name, waiting = one.get("name"), (one.get("state") or {}).get("waiting") or {}
         reason, message = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
         if reason in _IMAGE:
             said = message if reason == "ErrImagePull" or not message else await _pull_error(cluster, pod, message)
-            return Trouble(f"image `{one.get('image')}` of {kind} `{name}` cannot be pulled: {said}", lasting=True)
+            return Trouble(f"image `{one.get('image')}` of {kind} `{name}` cannot be pulled", said, lasting=True)
         if reason in _BROKEN:
-            return Trouble(f"{kind} `{name}` cannot start ({reason}): {message}", lasting=True)
+            return Trouble(f"{kind} `{name}` cannot start ({reason})", message, lasting=True)
         if reason == "CrashLoopBackOff":
             log = await _last_words(cluster, meta["namespace"], meta["name"], str(name))
             ended = (one.get("lastState") or {}).get("terminated") or {}
             how = "out of memory" if ended.get("reason") == "OOMKilled" else f"exit code {ended.get('exitCode')}"
-            return Trouble(f"{kind} `{name}` ends again and again ({how})" + f": {log}" * bool(log), lasting=True)
+            return Trouble(f"{kind} `{name}` ends again and again ({how})", log, lasting=True)
     return None
 
 
@@ -145,13 +151,13 @@ async def _missing_pod(cluster: Cluster, document: Object) -> Trouble | None:
     for one in subjects:
         for condition in (one.get("status") or {}).get("conditions") or []:
             if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
-                return Trouble(f"no pod can be made: {condition.get('message')}", lasting=True)
+                return Trouble("no pod can be made", str(condition.get("message")), lasting=True)
     since = _taken_at(document)
     for one in subjects:
         said = [event for event in await events_of(cluster, one) if _moment(event) >= since]
         failed = [event for event in said if event.get("reason") == "FailedCreate"]
         if failed:
-            return Trouble(f"no pod can be made: {failed[-1].get('message')}", lasting=True)
+            return Trouble("no pod can be made", str(failed[-1].get("message")), lasting=True)
     return None
 
 

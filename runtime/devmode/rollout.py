@@ -39,6 +39,7 @@ async def wait_ready(cluster: Cluster, subject: Subject, tell: Tell, ask: GiveUp
     """Return when as many dev pods are up as are wanted. Raises `DevModeError` where `ask` gives up."""
     began = time.monotonic()
     said: str | None = None
+    found: Trouble | None = None  # the last one
     asked: set[str] = set()
     asking: asyncio.Task[bool] | None = None
     changed = asyncio.Event()
@@ -51,7 +52,10 @@ async def wait_ready(cluster: Cluster, subject: Subject, tell: Tell, ask: GiveUp
                 ready, trouble, words = False, None, error.message
             if ready:
                 return
-            words = trouble.words if trouble is not None else words
+            found = trouble or found
+            if trouble is not None:
+                # What lasts comes whole with the error, or with the question.
+                words = trouble.what if trouble.lasting else trouble.words
             if words != said:
                 tell(Step(Move.WAITING, subject.target.label, words))
                 said = words
@@ -63,7 +67,8 @@ async def wait_ready(cluster: Cluster, subject: Subject, tell: Tell, ask: GiveUp
                 asking = asyncio.create_task(ask(trouble))
             await _first(LOOK if spent < 10 else LATER, changed, asking)
             if asking is not None and asking.done() and asking.result():
-                raise DevModeError(f"{subject.target.label}: {said}", hint="put that right, then `devcfg up` again")
+                words = found.words if found is not None else words
+                raise DevModeError(f"{subject.target.label}: {words}", hint="put that right, then `devcfg up` again")
     finally:
         for task in (seeing, asking):
             if task is not None:

@@ -29,10 +29,11 @@ class Back:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """There is no link; `retry` seconds until the next try."""
+    """There is no link, and was none for `spent` seconds; `retry` seconds until the next try."""
 
     reason: LinkError
     retry: float
+    spent: float
 
 
 Change = Back | Lost
@@ -68,7 +69,8 @@ class Reconnecting:
 
     async def run(self) -> None:
         """Connect again and again; raise LinkEndedError where that is of no use. Cancel it to close the link."""
-        tries = 0
+        tries, clock = 0, asyncio.get_running_loop().time
+        since = clock()
         while True:
             try:
                 link, hello = await connect(self._open_stream, sleep=self._sleep)
@@ -84,11 +86,12 @@ class Reconnecting:
                         reason = await link.ended()
                     finally:
                         self._link = None
+                        since = clock()
                 if isinstance(reason, LinkEndedError):
                     raise reason
                 if link.lived:
                     tries = 0
             delay = min(LAST, FIRST * 2**tries) * (0.5 + self._chance() / 2)
             tries = min(tries + 1, 10)
-            self._tell(Lost(reason, delay))
+            self._tell(Lost(reason, delay, clock() - since))
             await self._sleep(delay)

@@ -76,6 +76,9 @@ class Answers:
     async def _status(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         rows = self.rows(request.get("services"))
         yield {"json": {"version": 1, "services": rows}}
+        for name, running in self._chosen(request.get("services") or []):
+            if running.waits_for and not running.engines:  # where something is synced, its row says so
+                yield {"words": f"{name}: {running.waits_for}"}
         yield {"end": DECIDE if needs_decision(rows) else 0}
 
     async def _logs(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ from devcfg.runtime.files import write_atomically
 from devcfg.runtime.link.stream import LocalStream, Stream
 from devcfg.runtime.session.container import Environment
 from devcfg.runtime.session.forward import Pair
+from devcfg.runtime.session.podlog import RECENT
 from devcfg.runtime.session.site import Here
 from devcfg.schemas.config import Service
 from devcfg.schemas.errors import DevcfgError
@@ -32,6 +33,8 @@ PATIENCE = 15.0
 """Seconds that a supervisor may take to end beyond the grace of its process."""
 LOG_LIMIT = 8 * 1024 * 1024
 """Bytes of a log that the next session goes on with."""
+RECENT_BYTES = 64 * 1024
+"""Bytes of a log in which its last lines are looked for."""
 LOOK, LOOK_IDLE = 0.01, 0.05
 """Seconds between two looks at the log: while something is printed, and while nothing is."""
 _SHIM = """#!/bin/sh
@@ -52,7 +55,12 @@ def make_folder(project: str) -> None:
 class LocalSite:
     """One service's directory, supervisor and agent. Implements `Site`."""
 
-    def __init__(self, project: str, name: str, service: Service, environment: Environment) -> None:
+    def __init__(
+        self, project: str, name: str, service: Service, environment: Environment, *, again: bool = False
+    ) -> None:
+        """Take a service; `again` tells that this session has had it before, and has told its log."""
+        self._again = again
+        self._adopted = False
         self._name = name
         self._service = service
         self._environment = environment
@@ -99,7 +107,8 @@ class LocalSite:
             os.makedirs(place, exist_ok=True)
         arguments = supervisor_arguments(self._service, directory=self.directory, place=self.place, commands=False)
         mark = digest({"arguments": arguments, "environment": self._own()})
-        if not await self._adopt(mark):
+        self._adopted = await self._adopt(mark)
+        if not self._adopted:
             await self._start(arguments, mark)
 
     def _hold(self) -> None:
@@ -217,9 +226,15 @@ class LocalSite:
         return await asyncio.open_connection("127.0.0.1", port)
 
     async def log(self) -> AsyncIterator[str]:
-        """Yield the lines of the log from now on."""
+        """Yield the lines of the log from now on, and the last before where another session left them behind."""
         with open(self._log_path, "rb") as file:
-            file.seek(0, os.SEEK_END)
+            end = file.seek(0, os.SEEK_END)
+            if self._adopted and not self._again:
+                file.seek(max(0, end - RECENT_BYTES))
+                *before, rest = file.read(end - file.tell()).split(b"\n")
+                for line in before[-RECENT:]:
+                    yield line.decode("utf-8", "replace")
+                file.seek(end - len(rest))
             rest, pause = b"", LOOK
             while True:
                 found = file.read(64 * 1024)

@@ -17,7 +17,7 @@ from devcfg.runtime.files import write_atomically
 from devcfg.runtime.link.errors import LinkLostError
 from devcfg.runtime.link.stream import Stream
 from devcfg.runtime.session.forward import Pair
-from devcfg.runtime.session.podlog import PodLog
+from devcfg.runtime.session.podlog import PodLog, Told
 from devcfg.runtime.session.pods import Pod, Pods
 from devcfg.runtime.session.site import There
 from devcfg.schemas.config import Service
@@ -42,8 +42,12 @@ class PodSite:
         say: Callable[[str], None],
         fresh: bool,
         node: str = "",
+        told: Told | None = None,
     ) -> None:
-        """Take a place. `fresh` says that its pod was made for this session, so that its whole log is wanted."""
+        """Take a place. `fresh` says that its pod was made for this session, so that its whole log is wanted.
+
+        `told` is until when this session has told its log already.
+        """
         self._cluster = cluster
         self._place = place
         self._service = service
@@ -57,7 +61,8 @@ class PodSite:
         self._linked: Pod | None = None  # the one of the last stream
         self._looking = asyncio.Lock()
         self._looked = 0.0
-        self._log = PodLog(cluster, place.namespace, place.container, self._find, whole=fresh)
+        told = {} if told is None else told
+        self._log = PodLog(cluster, place.namespace, place.container, self._find, whole=fresh, told=told)
 
     @property
     def directory(self) -> str:

@@ -16,16 +16,31 @@ from devcfg.runtime.session.pods import Pod
 
 FIRST, LAST = 0.1, 2.0
 """Seconds between two tries to read a log that cannot be read, growing."""
+RECENT = 20
+"""Lines that are told of what was printed before a session came."""
+Told = dict[str, str]
+"""Until when a container's log was told: the time of the last line, by the pod's uid."""
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT")
 LONGEST = 1024 * 1024
 """Bytes of one line; what is longer is dropped."""
 
 
 class PodLog:
-    """Where the reading of one container's log is. `whole` wants also what the first pod has printed before."""
+    """Where the reading of one container's log is.
+
+    `whole` wants all that the first pod has printed before, not only the last lines. `told` is kept by whoever has
+    another one read on, in the same session.
+    """
 
     def __init__(
-        self, cluster: Cluster, namespace: str, container: str, find: Callable[[], Awaitable[Pod]], *, whole: bool
+        self,
+        cluster: Cluster,
+        namespace: str,
+        container: str,
+        find: Callable[[], Awaitable[Pod]],
+        *,
+        whole: bool,
+        told: Told,
     ) -> None:
         self._cluster = cluster
         self._namespace = namespace
@@ -33,7 +48,7 @@ class PodLog:
         self._find = find
         self._whole = whole
         self._known: Pod | None = None
-        self._last = ""  # the time of the last line that was told
+        self._told = told
 
     async def follow(self) -> AsyncIterator[str]:
         """Yield each line from now on, for ever."""
@@ -52,10 +67,8 @@ class PodLog:
     async def _lines(self, pod: Pod) -> AsyncIterator[str]:
         before, tail = self._known, None
         if before is None:
-            tail = None if self._whole else 0
-        elif before.uid != pod.uid:
-            self._last = ""
-        elif before.restarts != pod.restarts:
+            tail = None if self._whole or pod.uid in self._told else RECENT
+        elif before.uid == pod.uid and before.restarts != pod.restarts:
             # What the ended container printed last may not have come any more.
             async for line in self._read(pod, previous=True):
                 yield line
@@ -70,7 +83,7 @@ class PodLog:
             follow=not previous,
             tail=tail,
             previous=previous,
-            since=self._last,
+            since=self._told.get(pod.uid, ""),
             stamped=True,
         )
         async for raw in lines_of(pieces):
@@ -78,8 +91,8 @@ class PodLog:
                 self._known = pod
             stamp, _, text = raw.partition(" ")
             # A node that has lost the log says so in the log's place, without a time.
-            if stamp > self._last and STAMP.match(stamp):
-                self._last = stamp
+            if stamp > self._told.get(pod.uid, "") and STAMP.match(stamp):
+                self._told[pod.uid] = stamp
                 yield text
 
 

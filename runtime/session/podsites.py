@@ -20,6 +20,7 @@ from devcfg.runtime.devmode.steps import Move, Step
 from devcfg.runtime.session.display import seconds
 from devcfg.runtime.session.events import Event, Happening
 from devcfg.runtime.session.pod import PodSite
+from devcfg.runtime.session.podlog import Told
 from devcfg.runtime.session.sites import Hearer
 from devcfg.runtime.session.wanted import Brief, Wanted
 from devcfg.schemas.config import Service
@@ -38,6 +39,7 @@ class PodSites:
         self._entered: Entered | None = None
         self._hearer: Hearer | None = None
         self._holding: asyncio.Task[None] | None = None
+        self._told: dict[str, Told] = {}  # until when the log of each service was told
         self._lost = False
         self._since = time.monotonic()
 
@@ -77,6 +79,7 @@ class PodSites:
             say=lambda words: hearer.words(wanted.name, words),
             fresh=fresh,
             node=self._node if has_nodes(place.resource) else "",
+            told=self._told.setdefault(wanted.name, {}),
         )
 
     def moves(self, before: Wanted | None, after: Wanted) -> tuple[str, ...]:

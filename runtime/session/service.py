@@ -27,6 +27,8 @@ from devcfg.runtime.sync.rule import Rule
 from devcfg.schemas.config import Service
 
 T = TypeVar("T")
+SILENT = 3.0
+"""Seconds without a link that are told of by no word: most pods need some for their agent."""
 MOVED = "moved"
 """The code of what was asked of a place that has gone."""
 
@@ -78,6 +80,9 @@ class Running:
         self._tasks: asyncio.TaskGroup | None = None
         self._wanted: Mode | None = None  # what is to run, in this place and in one that comes after it
         self._incarnation: str | None = None
+        self.waits_for = ""
+        """What it waits for, and why that does not come; empty while there is a link."""
+        self._waited_for: set[str] = set()  # what was told of it since there was a link
         self._moved = asyncio.Event()  # the place is a new one, in which nothing has begun yet
 
     # ---- its life
@@ -174,6 +179,8 @@ class Running:
         match change:
             case Back(link=link):
                 self._agent = agent = Agent(link)
+                self.waits_for = ""
+                self._waited_for.clear()
                 self._say(Happening.CONNECTED)
                 self._arrived()
                 for engine in self.engines:
@@ -184,9 +191,13 @@ class Running:
                 if self.ready.is_set() and not self._moved.is_set():
                     self._hearer.words(self.name, "connected again")
                     self._spawn(self._look())  # a new agent follows only what it was asked about
-            case Lost(reason=reason):
+            case Lost(reason=reason, spent=spent):
+                self.waits_for = f"waits for its agent, and tries again: {reason.message}"
                 if self._agent is not None:
                     self._say(Happening.DISCONNECTED, reason=reason.message)
+                elif spent >= SILENT and self.waits_for not in self._waited_for:
+                    self._waited_for.add(self.waits_for)
+                    self._say(Happening.DEGRADED, reason=self.waits_for)
                 self._agent = None
                 self._linked.clear()
                 for engine in self.engines:

@@ -78,7 +78,7 @@ class Site(Protocol):
         """Connect to a port of the dev process. Raises `OSError` while nothing listens there."""
 
     def log(self) -> AsyncIterator[str]:
-        """Yield the lines that process and supervisor print, from now on, for ever."""
+        """Yield the lines that process and supervisor print, for ever; of those before this session only the last."""
 
     async def beside(self) -> Here | There:
         """Return where a command beside the dev process runs."""

@@ -58,6 +58,7 @@ class LocalSites:
 
     def __init__(self, project: str) -> None:
         self._project = project
+        self._made: set[str] = set()  # services that had a site in this session
 
     @property
     def target(self) -> str:
@@ -74,7 +75,9 @@ class LocalSites:
 
     def site(self, wanted: Wanted, hearer: Hearer) -> LocalSite:  # noqa: ARG002  a local site has nothing to wait for
         """Return the site of a service."""
-        return LocalSite(self._project, wanted.name, wanted.spec, wanted.environment)
+        again = wanted.name in self._made
+        self._made.add(wanted.name)
+        return LocalSite(self._project, wanted.name, wanted.spec, wanted.environment, again=again)
 
     def moves(self, before: Wanted | None, after: Wanted) -> tuple[str, ...]:  # noqa: ARG002  as the protocol has it
         """Say that everything changes in place."""

@@ -37,7 +37,7 @@ def service_row(wanted: Wanted, running: Running, target: str) -> dict[str, Any]
             "restarts": running.restarts,
         },
         "sync": [
-            rule_row(engine, rule.path, rule.target)
+            _waiting(rule_row(engine, rule.path, rule.target), running.waits_for)
             for engine, rule in zip(running.engines, wanted.spec.sync, strict=False)
         ],
         "forwards": [
@@ -64,6 +64,11 @@ def rule_row(engine: Engine, path: str, target: str) -> dict[str, Any]:
         "p95_ms": _rounded(found.p95_ms),
         "degraded": degraded(found),
     }
+
+
+def _waiting(row: dict[str, Any], words: str) -> dict[str, Any]:
+    """Return a rule's row that says what its service waits for, too: without an agent nothing is synced."""
+    return row | {"degraded": "; ".join(one for one in (words, row["degraded"]) if one) or None}
 
 
 def degraded(found: Status) -> str | None:

@@ -196,6 +196,26 @@ def test_every_word_of_the_glossary_is_defined_once():
     assert all(meaning.strip() for _, meaning in rows)
 
 
+def map_of_runtime():
+    """Return the modules that the map of the rooms names, by folder."""
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8").partition("## The rooms")[2].partition("\n## ")[0]
+    rows = re.findall(r"(?m)^\| `(runtime/[a-z/]*)` \| ([^|]+) \|", text)
+    return {room: re.findall(r"`([a-z_]+)`", said) for room, said in rows}
+
+
+def test_the_map_has_every_folder_of_the_runtime():
+    folders = {named(one.parent) + "/" for one in MODULES if named(one).startswith("runtime/")}
+
+    assert map_of_runtime().keys() == folders - {"runtime/pod/agent/"}
+
+
+@pytest.mark.parametrize("room", map_of_runtime())
+def test_what_the_map_names_is_there(room):
+    there = {one.stem for one in (ROOT / room).glob("*.py")}
+
+    assert set(map_of_runtime()[room]) - {"root"} <= there  # the agent's front door, named with its folder
+
+
 @pytest.mark.parametrize("name", DOMAIN)
 def test_a_type_that_is_named_like_a_word_means_the_glossarys(name):
     classes = [

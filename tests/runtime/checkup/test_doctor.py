@@ -5,8 +5,8 @@ import zipfile
 
 import pytest
 
-from devcfg.runtime.checkup.bundle import private_words, redacted, shown_only
-from devcfg.runtime.checkup.finding import Verdict
+from devcfg.runtime.checkup.bundle import private_words, redacted, shown_only, write_bundle
+from devcfg.runtime.checkup.finding import Finding, Verdict
 from devcfg.runtime.checkup.machine import check_watcher
 from devcfg.runtime.cluster.cluster import Identity
 from devcfg.runtime.workspace import open_workspace
@@ -104,6 +104,66 @@ def test_a_bundle_has_findings_and_config_and_no_secret(web):
     config = json.loads(texts["devcfg.json"])["services"]["web"]
     assert config["env"] == {"PASSWORD": "…", "image": "…"}
     assert (web.root / "out.zip").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("spec", "code"),
+    [
+        ("{env: {TOKEN: [hunter]}}", "wrong-type at devcfg.yaml:3:22"),
+        ("{env: {TOKEN: {valueFrom: hunter}}}", "wrong-type at devcfg.yaml:3:34"),
+        ("{env: {TOKEN: {hunter: x}}}", "wrong-type at devcfg.yaml:3:22"),
+        ("{env: {TOKEN: !hunter x}}", "explicit-tag at devcfg.yaml:3:22"),
+        ("{env: {TOKEN: *hunter}}", "unknown-alias at devcfg.yaml:3:22"),
+        ("{env: {TOKEN: a: hunter}}", "yaml-syntax at devcfg.yaml:3:23"),
+        ("{command: {run: [serve, {hunter: 1}]}}", "wrong-type at devcfg.yaml:3:32"),
+        ("{command: {run: {hunter: 1}}}", "wrong-type at devcfg.yaml:3:24"),
+    ],
+)
+def test_a_bundle_names_codes_and_places_of_a_broken_config_and_quotes_nothing(web, spec, code):
+    web.write("devcfg.yaml", f"base: base.yaml\nservices:\n  web: {spec}\n")
+
+    done = web.devcfg("doctor", "-o", "json", "--bundle", "out.zip")
+
+    assert done.code == 1
+    with zipfile.ZipFile(web.root / "out.zip") as archive:
+        texts = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert "hunter" not in "".join(texts.values())
+    checks = json.loads(texts["doctor.json"])["checks"]
+    assert {tuple(one) for one in checks} == {("check", "verdict", "words", "fix")}
+    assert code in next(one["words"] for one in checks if one["check"] == "config")
+
+
+def test_a_bundle_hides_what_a_cluster_quotes_of_the_config(web):
+    web.write(
+        "devcfg.yaml",
+        "base: base.yaml\nservices:\n  web:\n    image: dev:1\n"
+        '    env: {TOKEN: "hun\\"ter1\\nhunter2", PIN: 0x1234}\n'
+        '    command: {run: "TOKEN=hunter3 serve --key hunter4"}\n',
+    )
+    said = 'pod `web` of image dev:1: "hun\\"ter1\\nhunter2", 0x1234, `hunter3`: no --key \'hunter4\' here'
+
+    write_bundle("out.zip", [Finding("rehearsal", Verdict.FAILURE, said, "say hunter3")], open_workspace(None), None)
+
+    with zipfile.ZipFile(web.root / "out.zip") as archive:
+        (check,) = json.loads(archive.read("doctor.json"))["checks"]
+        config = json.loads(archive.read("devcfg.json"))["services"]["web"]
+    assert check["words"] == "pod `web` of image dev:1: \"…\", …, `…`: no … '…' here"
+    assert check["fix"] == "say …"
+    assert config == {"image": "dev:1", "env": {"TOKEN": "…", "PIN": "…"}, "command": {"run": "…"}}
+
+
+def test_a_field_of_the_users_own_is_hidden_whatever_its_name_is():
+    env = {"X": {"valueFrom": {"fieldRef": {"path": "secret"}}}}
+    patches = [{"op": "add", "path": "/spec", "value": {"user": "secret", "env": [{"value": "secret"}]}}]
+
+    assert shown_only({"services": {"web": {"env": env, "patches": patches}}}) == {
+        "services": {
+            "web": {
+                "env": {"X": {"valueFrom": {"fieldRef": {"path": "…"}}}},
+                "patches": [{"op": "add", "path": "/spec", "value": {"user": "…", "env": [{"value": "…"}]}}],
+            }
+        }
+    }
 
 
 def test_what_is_shown_of_a_config_are_named_fields_alone():

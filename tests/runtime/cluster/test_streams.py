@@ -87,6 +87,27 @@ def test_a_command_that_never_started_says_why(server):
     server.run(check)
 
 
+def test_the_last_words_of_a_traceback_are_a_sentence(server):
+    said = b"Traceback:\n\n  File 'a.py', line 1\n    def f(:\n          ^\nSyntaxError: invalid syntax\n"
+    server.add(socket(says((2, said), (3, json.dumps(failed(1)).encode()))))
+
+    _, _, words = server.run(run)
+
+    assert words == "File 'a.py', line 1; def f(:; SyntaxError: invalid syntax"
+
+
+def test_the_last_words_of_a_command_that_never_started_are_why(server):
+    status = {"status": "Failure", "reason": "InternalError", "message": 'exec: "nope": not found'}
+    server.add(socket(says((3, json.dumps(status).encode()))))
+
+    async def check(cluster):
+        command = await cluster.execute("shop", "web-1", "web", ("nope",), stdin=False)
+        assert await command.read() == b""
+        return command.words()
+
+    assert 'exec: "nope": not found' in server.run(check)
+
+
 def test_a_connection_that_ends_before_the_command_is_no_clean_end(server):
     server.add(socket(says((1, b"half"))))
 

@@ -1,6 +1,5 @@
 """Dev pods that start late, or not at all: what is said, who is asked, and what comes back."""
 
-import asyncio
 import json
 
 import pytest
@@ -31,51 +30,6 @@ def test_a_dev_container_whose_kept_probe_says_no_until_its_source_comes_is_up(s
     assert "dev:1" in inside
     assert after == before
     assert left == []
-
-
-def test_what_does_not_start_waits_for_a_word_and_goes_on_where_it_is_put_right_meanwhile(shop, play):
-    asked = []
-
-    async def ask(one, trouble):
-        asked.append(trouble.words)
-        one.world.kubelets.pop()
-        await one.world.settle()
-        await asyncio.Event().wait()
-
-    async def go():
-        one = shop()
-        await one.deploy()
-        one.world.kubelets.append(pulling_fails)
-        entered = await one.enter(give_up=lambda trouble: ask(one, trouble))
-        return entered.taken
-
-    assert play(go())
-    (words,) = asked
-    assert "cannot be pulled: manifest unknown" in words
-
-
-def test_a_word_takes_back_what_does_not_start(shop, play):
-    said = asyncio.Event()
-
-    async def ask(one):
-        inside.append(one.state())
-        await said.wait()
-        return True
-
-    async def go():
-        one = shop()
-        before = await one.deploy()
-        one.world.kubelets.append(pulling_fails)
-        asyncio.get_running_loop().call_later(0.2, said.set)
-        with pytest.raises(DevModeError, match="manifest unknown"):
-            await one.enter(give_up=lambda _: ask(one))
-        return before, one.state(), one.left()
-
-    inside = []
-    before, after, left = play(go())
-
-    assert "dev:1" in inside[0]
-    assert (after, left) == (before, [])
 
 
 def test_dev_pods_that_never_served_do_not_wait_for_pods_of_its_own_that_never_will(shop, play):

@@ -9,6 +9,7 @@ from devcfg.runtime.commands.control import find
 from devcfg.runtime.commands.status import status
 from devcfg.runtime.devmode.errors import HeldError
 from devcfg.runtime.devmode.lease import this_holder
+from devcfg.schemas.naming import INVERSE_ANNOTATION
 
 SPACE = "shop"
 
@@ -69,6 +70,63 @@ def test_programs_and_prompts_get_the_same_in_their_forms(shop, play, asked):
         this_holder(),
     )
     assert prompt == "web:held\n"
+
+
+@pytest.mark.parametrize("released", [False, True])
+def test_drift_is_exit_3_and_says_who_changed_what(shop, play, asked, released):
+    one = shop()
+
+    def edit(found):
+        found["spec"]["template"]["spec"]["containers"][0]["image"] = "theirs:1"
+
+    async def go():
+        await one.deploy()
+        entered = await one.enter()
+        if released:
+            await entered.taken[0].lease.release()
+
+    play(go())
+    before, _ = asked(one)
+    one.change(edit, manager="kubectl-edit")
+    code, table = asked(one)
+    machine, text = asked(one, "json")
+
+    assert (before, code, machine) == (0, 3, 3)
+    assert [row["state"] for row in json.loads(text)["services"]] == ["drift"]
+    assert (
+        "deployment/web: kubectl-edit changed /spec/template/spec/containers/0/image since it is in dev mode: "
+        "`devcfg down` restores the rest, and keeps that"
+    ) in table
+
+
+def test_a_record_that_is_damaged_is_drift(shop, play, asked):
+    one = shop()
+
+    async def go():
+        await one.deploy()
+        await one.enter()
+
+    play(go())
+    one.change(lambda found: found["metadata"]["annotations"].update({INVERSE_ANNOTATION: "{"}))
+    code, table = asked(one)
+
+    assert code == 3
+    assert f"the annotation `{INVERSE_ANNOTATION}` of `web` is damaged" in table
+
+
+def test_the_owner_is_whoever_keeps_it_or_whom_the_record_names(shop, play, asked):
+    async def go(one, **meta):
+        await one.deploy(**meta)
+        entered = await one.enter()
+        await entered.taken[0].lease.release()
+
+    owners = []
+    for meta in ({}, {"labels": {"kustomize.toolkit.fluxcd.io/name": "apps"}}):
+        one = shop()
+        play(go(one, **meta))
+        owners += [json.loads(asked(one, "json")[1])["services"][0]["owner"]]
+
+    assert owners == [this_holder(), "flux kustomization `apps`"]
 
 
 def test_nothing_in_dev_mode_is_exit_0_in_every_form(shop, play, asked):

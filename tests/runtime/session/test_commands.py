@@ -1,5 +1,6 @@
 """The commands that speak to a session, and what they say where none runs."""
 
+import itertools
 import json
 import signal
 import socket
@@ -110,6 +111,25 @@ def test_status_has_the_documented_form(project, up):
         "restarts": 0,
     }
     assert (project.root / "src/app.py").read_bytes() == Path(row["sync"][0]["root"], "app.py").read_bytes()
+
+
+def test_a_status_that_is_watched_is_printed_again_when_it_has_changed(project, up):
+    path = project.home / "watched"
+    with open(path, "wb") as out:
+        watching = subprocess.Popen(
+            [*DEVCFG, "status", "--watch"], cwd=project.root, env=project.env, stdout=out, stderr=subprocess.STDOUT
+        )
+    try:
+        eventually(lambda: "running" in path.read_text(), "the first status", path.read_text)
+        assert project.devcfg("stop").returncode == 0
+        eventually(lambda: "stopped" in path.read_text(), "the next one", path.read_text)
+    finally:
+        watching.send_signal(signal.SIGINT)
+    assert watching.wait(60) == 130
+    said = path.read_text()
+    tables = said.split("SERVICE ")[1:]
+    assert "Traceback" not in said
+    assert all(one != other for one, other in itertools.pairwise(tables))
 
 
 def test_status_without_a_session_is_no_failure(project):

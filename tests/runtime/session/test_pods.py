@@ -13,7 +13,7 @@ from devcfg.runtime.devmode.place import PodPlace
 from devcfg.runtime.link.errors import LinkLostError
 from devcfg.runtime.link.link import connect
 from devcfg.runtime.session.pod import PodSite
-from devcfg.runtime.session.podlog import PodLog
+from devcfg.runtime.session.podlog import RECENT, PodLog
 from devcfg.runtime.session.pods import PODS, LeftError, Pod, Pods, find_dev_pod, selector_of
 from devcfg.runtime.session.podsites import needs_new_pod
 from devcfg.schemas.config import Service
@@ -258,14 +258,14 @@ def test_a_log_goes_on_in_the_next_pod_and_repeats_no_line_where_a_stream_broke(
 
     async def read():
         found = []
-        async for line in PodLog(Logs(), "shop", "web", find, whole=False).follow():
+        async for line in PodLog(Logs(), "shop", "web", find, whole=False, told={}).follow():
             found.append(line)
             if line == "f":
                 break
         return found
 
     assert asyncio.run(read()) == ["a", "b", "c", "d", "e", "f"]
-    assert asked[0] == 0 and set(asked[1:]) == {None}
+    assert asked[0] == RECENT and set(asked[1:]) == {None}
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_what_a_node_says_in_place_of_a_log_is_no_line_of_it():
         pod = (await cluster.list(PODS, "shop"))[0]
         key = ("shop", pod["metadata"]["name"], "web")
         world.logs[key] = b"unable to retrieve container logs for containerd://f0a2\n2026-01-01T00:00:02Z two\n"
-        log = PodLog(cluster, "shop", "web", Pods(cluster, place).find, whole=True)
+        log = PodLog(cluster, "shop", "web", Pods(cluster, place).find, whole=True, told={})
         return await anext(log.follow())
 
     assert run(check) == "two"
@@ -337,3 +337,29 @@ def test_an_evicted_pod_whose_containers_ended_in_order_is_told_from_the_event()
 
     name, told = run(check)
     assert told == [f"pod {name} has ended: Succeeded", f"pod {name} has ended: Evicted: usage exceeds the total limit"]
+
+
+def test_of_a_pod_that_ran_before_the_session_the_last_lines_are_told_and_each_once():
+    async def check(world, cluster, place):
+        pod = (await cluster.list(PODS, "shop"))[0]["metadata"]["name"]
+        lines = [b"2026-01-01T00:00:%02dZ %d\n" % (number, number) for number in range(30)]
+        world.logs["shop", pod, "web"] = b"".join(lines)
+        told = {}
+
+        async def read(last, *, whole):
+            found = []
+            log = PodLog(cluster, "shop", "web", Pods(cluster, place).find, whole=whole, told=told)
+            async for line in log.follow():
+                found.append(int(line))
+                if line == last:
+                    break
+            return found
+
+        first = await read("29", whole=False)
+        world.logs["shop", pod, "web"] += b"2026-01-01T00:00:40Z 40\n"
+        return first, await read("40", whole=True)
+
+    first, after = run(check)
+
+    assert first == list(range(10, 30))
+    assert after == [40]
