@@ -252,6 +252,11 @@ def _say_needs(wanted: _Wanted, editor: str) -> None:
         case _:
             for adapter in [one for one in adapters if one in nvim.NEEDED]:
                 console.say(f"needs {nvim.NEEDED[adapter]}")
+    ports: dict[int, str] = {}
+    for attach in wanted.attaches:
+        other = ports.setdefault(attach.port, attach.service)
+        if other != attach.service:
+            console.say(f"`{other}` and `{attach.service}` share port {attach.port}: debug one at a time")
     for one in untold:
         hint = f": {one.hint}" if one.hint else ""
         console.say(f"no entry to attach to `{one.service}`: {one.reason}{hint}")
