@@ -20,7 +20,8 @@ from devcfg.runtime.options import BaseOption, Command, File, Group, Local, Serv
 from devcfg.schemas.errors import DevcfgError
 
 REPORTS = ("human", "json", "sarif", "github")
-OF_FILES = ("validate", "render", "diff", "explain", "schema", "demo")
+OF_FILES = ("validate", "render", "diff", "explain", "schema", "ide", "demo")
+EDITORS = ("vscode", "jetbrains", "nvim")
 FORMATS = ("plain", "component", "json-patch", "inverse")
 
 app = typer.Typer(
@@ -165,6 +166,25 @@ def schema(
     from devcfg.runtime.commands.schema import schema as run
 
     raise typer.Exit(run(output))
+
+
+@app.command(cls=Command)
+def ide(
+    *,
+    editor: Annotated[str, typer.Argument(metavar="|".join(EDITORS), help="The editor.")],
+    services: Services = None,
+    write: Annotated[bool, typer.Option("--write", help="Write the files; what is not ours in them stays.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 when the files are stale, and show how.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take our entries out of the files.")] = False,
+    file: File = None,
+) -> None:
+    """Print the entries with which an editor attaches to services; or write them, comments kept."""
+    from devcfg.runtime.commands.ide import Action
+    from devcfg.runtime.commands.ide import ide as run
+
+    given = {Action.WRITE: write, Action.CHECK: check, Action.REMOVE: remove}
+    actions = tuple(action for action, is_given in given.items() if is_given)
+    raise typer.Exit(run(file, word("EDITOR", editor, EDITORS), tuple(services or ()), actions))
 
 
 @app.command(cls=Command)

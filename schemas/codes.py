@@ -149,6 +149,12 @@ _FIELDS = {
     ),
 }
 _PROJECT = {
+    "bad-json": Code(
+        "an editor's file that is no JSON",
+        "Entries are put into `.vscode/launch.json` and `tasks.json` without touching what else stands there, which "
+        "only works where the file can be read: an object in UTF-8, comments and trailing commas allowed. Nothing was "
+        "written. Mend the place that is shown.",
+    ),
     "bad-name": Code(
         "an object with a name that no object can have",
         "Kubernetes takes no such kind, version, name or namespace: names hold no `/`, no `%` and nothing invisible. "

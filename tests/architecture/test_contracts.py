@@ -282,7 +282,9 @@ def web(tmp_path):
 HEAVY = {"kubernetes", "aiohttp", "pydantic", "rich", "asyncio", "socket", "importlib.metadata", "email"}
 
 
-@pytest.mark.parametrize("words", [("validate",), ("render",), ("render", "--format", "json-patch"), ("diff",)])
+@pytest.mark.parametrize(
+    "words", [("validate",), ("render",), ("render", "--format", "json-patch"), ("diff",), ("ide", "vscode")]
+)
 def test_a_command_loads_nothing_that_it_does_not_need(web, words):
     code, modules, started = imported(*words, cwd=web)
 

@@ -51,7 +51,8 @@ spec:
     spec: {containers: [{name: web, image: "web:1"}]}
 """
 COMMANDS = (["validate"], ["validate", "-o", "sarif"], ["render"], ["render", "--all"], ["diff"], ["explain", "codes"],
-            ["render", "--write"], ["render", "--check"], ["schema"])  # fmt: skip
+            ["render", "--write"], ["render", "--check"], ["schema"], ["ide", "vscode", "--write"],
+            ["ide", "jetbrains", "--write"])  # fmt: skip
 WORDS = st.sampled_from(
     ["touch /tmp/devcfg-was-here", "$(touch x)", "`touch x`", "; touch x", "| sh", "-rf", "--help", "a\nb", "~/.ssh",
      "/etc/passwd", "../..", "!", "&& id", "'", '"', "$HOME", "file:///etc/passwd", "https://example.test/x"]

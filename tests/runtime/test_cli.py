@@ -16,6 +16,7 @@ VERBS = (
     "diff",
     "explain",
     "schema",
+    "ide",
     "demo",
     "up",
     "down",
