@@ -1,4 +1,4 @@
-"""Which debugger a service gets, on which port and by which command. Pure: what there is to see is given to it."""
+"""Which debugger a service gets, on which port and by which command. Never looks itself: what is seen is given."""
 
 from __future__ import annotations
 
