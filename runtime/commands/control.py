@@ -60,13 +60,18 @@ def steer(file: str | None, service: str | None, verb: str) -> int:
     return relay(project, verb, service=name)
 
 
-def debug(file: str | None, service: str | None) -> int:
-    """Switch to `command.debug`, and say where its debugger listens."""
+def debug(file: str | None, service: str | None, output: str) -> int:
+    """Put the dev process under its debugger, and say where that is attached to once it answers."""
     project, name = find_one(file, service)
-    code = relay(project, "debug", service=name)
-    if code == 0:
-        console.say("attach to its port by hand: entries for an IDE are not supported yet", console.DIM)
-    return code
+    return relay(project, "debug", output, service=name, spelled=_spelled(file))
+
+
+def _spelled(file: str | None) -> str:
+    """Return the project as the user spells it, links unresolved: an editor sets breakpoints by such paths."""
+    here, shell = os.getcwd(), os.environ.get("PWD", "")
+    if os.path.isabs(shell) and os.path.realpath(shell) == here:
+        here = shell
+    return os.path.normpath(os.path.join(here, os.path.dirname(find_config(file))))
 
 
 def sync(where: Where, verb: str, output: str, **members: Any) -> int:

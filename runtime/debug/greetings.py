@@ -26,8 +26,10 @@ class SilentError(Exception):
     """The connection ended before anything was said, as it does where nothing listens behind a forward."""
 
 
-async def greet(asking: Asking, pair: Pair) -> str:
+async def greet(asking: Asking, pair: Pair, *, stay: float = SETTLES) -> str:
     """Ask, and return what answers, in words. The connection is done with afterwards.
+
+    `stay` is how long, in seconds, the first client of a debug adapter keeps its place.
 
     Raises `SilentError`, `StrangerError`, `OSError`.
     """
@@ -35,7 +37,7 @@ async def greet(asking: Asking, pair: Pair) -> str:
     try:
         match asking:
             case Asking.DAP:
-                return await _dap(reader, writer)
+                return await _dap(reader, writer, stay)
             case Asking.DELVE:
                 return await _delve(reader, writer)
             case Asking.INSPECTOR:
@@ -60,7 +62,7 @@ def _stranger(found: bytes) -> StrangerError:
     return StrangerError(f"it answers with {found[:40]!r}")
 
 
-async def _dap(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+async def _dap(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, stay: float) -> str:
     """Initialise and disconnect, and debugpy takes the next client; a program that waits goes on waiting.
 
     The adapter listens before its program has come to it, and ends with a client that leaves before that: so this one
@@ -69,7 +71,7 @@ async def _dap(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> st
     arguments = {"adapterID": "devcfg", "clientID": "devcfg", "linesStartAt1": True, "pathFormat": "path"}
     _send(writer, {"seq": 1, "type": "request", "command": "initialize", "arguments": arguments})
     await _answered(reader, 1)
-    await asyncio.sleep(SETTLES)
+    await asyncio.sleep(stay)
     leaving = {"restart": False, "terminateDebuggee": False}
     _send(writer, {"seq": 2, "type": "request", "command": "disconnect", "arguments": leaving})
     await _answered(reader, 2)

@@ -17,6 +17,10 @@ PATIENCE = 120.0
 """Seconds that a debugger may take: dlv compiles before it listens."""
 STRANGE = 3.0
 """Seconds that something else may answer on its port, before that is held to be what listens there."""
+LAST_WORDS = 0.5
+"""Seconds that the log may be behind a process that has ended."""
+AGAIN = 0.1
+"""Seconds after which a debugger that has answered is asked once more."""
 ANSWER = 5.0
 """Seconds that one question may take."""
 TELL = 5.0
@@ -30,7 +34,11 @@ _NOT_FOUND = 127
 
 
 class NotReadyError(DevcfgError):
-    """No debugger answers, and why."""
+    """No debugger answers, and why; `last` are the process's last words."""
+
+    def __init__(self, message: str, *, hint: str = "", last: Iterable[str] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.last = tuple(line for line in last if line.strip())[-LAST_LINES:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,7 @@ async def probe(debugger: Debugger, watched: Watched, *, patience: float = PATIE
     """Yield words about what is waited for, and at last that the debugger is ready. Raises `NotReadyError`."""
     began, told, pause = time.monotonic(), time.monotonic(), PAUSE
     strange_since: float | None = None
+    dead_since: float | None = None
     said = ""
     while True:
         try:
@@ -75,7 +84,8 @@ async def probe(debugger: Debugger, watched: Watched, *, patience: float = PATIE
         except StrangerError as error:
             strange_since, said = strange_since or time.monotonic(), str(error)
         now = time.monotonic()
-        _despair(debugger, watched)
+        dead_since = None if watched.process().alive else dead_since or now
+        _despair(debugger, watched, ended=dead_since is not None and now - dead_since > LAST_WORDS)
         if strange_since is not None and now - strange_since > STRANGE:
             raise _stranger(debugger, said)
         if now - began > patience:
@@ -94,7 +104,11 @@ async def _ask(debugger: Debugger, watched: Watched) -> str | None:
         return f"{debugger.adapter.debugger}, as it says itself" if announced == debugger.port else None
     try:
         async with asyncio.timeout(ANSWER):
-            return await greet(debugger.asking, await watched.dial(debugger.port))
+            what = await greet(debugger.asking, await watched.dial(debugger.port))
+            # Asked again, since a process that ends may answer once more; an adapter outlives its program by a client.
+            await asyncio.sleep(AGAIN)
+            await greet(debugger.asking, await watched.dial(debugger.port), stay=0.0)
+            return what if watched.process().alive else None
     except (OSError, TimeoutError, SilentError):
         return None
 
@@ -107,24 +121,24 @@ def _announced(debugger: Debugger, lines: Iterable[str]) -> int | None:
     return int(found[-1][1]) if found else None
 
 
-def _despair(debugger: Debugger, watched: Watched) -> None:
+def _despair(debugger: Debugger, watched: Watched, *, ended: bool) -> None:
     """Raise `NotReadyError` where no debugger is to be waited for any more."""
-    adapter, process, lines = debugger.adapter, watched.process(), list(watched.lines())
+    adapter, lines = debugger.adapter, list(watched.lines())
     announced = _announced(debugger, lines)
     if announced not in (None, debugger.port):
         message = f"{adapter.debugger} listens on port {announced}, and {debugger.port} was asked"
         raise NotReadyError(message, hint=f"set `debug.port: {announced}`, or have the command say {debugger.port}")
-    if process.alive:
+    if not ended:
         return
-    text = "\n".join(lines)
-    if adapter.missing.search(text) or process.exit_code == _NOT_FOUND:
-        raise NotReadyError(f"there is no {adapter.debugger}{_quoted(lines)}", hint=f"it needs {adapter.needs}")
+    text, code = "\n".join(lines), watched.process().exit_code
+    if adapter.missing.search(text) or code == _NOT_FOUND:
+        raise NotReadyError(f"there is no {adapter.debugger}", hint=f"it needs {adapter.needs}", last=lines)
     if _TAKEN.search(text):
-        message = f"a port that it listens on is taken, maybe {debugger.port} of {adapter.debugger}{_quoted(lines)}"
-        raise NotReadyError(message, hint="set another `debug.port`, or end what listens there")
-    code = "" if process.exit_code is None else f" with code {process.exit_code}"
-    said = "; it printed nothing" if not lines else _quoted(lines)
-    raise NotReadyError(f"the process ended{code} before {adapter.debugger} answered{said}")
+        message = f"a port that the process listens on is taken; {adapter.debugger} was to have {debugger.port}"
+        raise NotReadyError(message, hint="set another `debug.port`, or end what listens there", last=lines)
+    with_code = "" if code is None else f" with code {code}"
+    silent = "" if any(line.strip() for line in lines) else "; it printed nothing"
+    raise NotReadyError(f"the process ended{with_code} before {adapter.debugger} answered{silent}", last=lines)
 
 
 def _stranger(debugger: Debugger, said: str) -> NotReadyError:
@@ -132,16 +146,7 @@ def _stranger(debugger: Debugger, said: str) -> NotReadyError:
     return NotReadyError(message, hint="set `debug.port` to the port that the debugger listens on")
 
 
-def _slow(debugger: Debugger, watched: Watched, seconds: float) -> NotReadyError:
-    adapter = debugger.adapter
-    message = (
-        f"{adapter.debugger} did not answer on port {debugger.port} within {seconds:.0f} s, though the process runs"
-    )
+def _slow(debugger: Debugger, watched: Watched, waited: float) -> NotReadyError:
+    answer = f"{debugger.adapter.debugger} did not answer on port {debugger.port} within {waited:.0f} s"
     hint = "it may listen on another port (`debug.port`), on another address than loopback, or take longer: try again"
-    return NotReadyError(message + _quoted(list(watched.lines())), hint=hint)
-
-
-def _quoted(lines: list[str]) -> str:
-    """Return the process's last words, as the end of a sentence."""
-    last = [line for line in lines if line.strip()][-LAST_LINES:]
-    return "; its last words:\n  " + "\n  ".join(last) if last else ""
+    return NotReadyError(f"{answer}, though the process runs", hint=hint, last=watched.lines())
