@@ -14,6 +14,7 @@ from devcfg.runtime.debug.adapters.words import Words
 from devcfg.runtime.debug.choice import Debugger, UndebuggableError, Whose, choose
 from devcfg.runtime.debug.probe import NotReadyError, Ready, Watched, probe
 from devcfg.runtime.debug.probe import Process as Seen
+from devcfg.runtime.debug.rescue import rescue
 from devcfg.runtime.ide.ports import COUNT, FIRST, local_port
 from devcfg.runtime.link.agent import Mode, State
 from devcfg.runtime.session.forward import Forward, Ports
@@ -149,13 +150,20 @@ class Debugging:
         await self.close()
         for further in range(TRIES):
             ports = Ports(FIRST + (self._stable - FIRST + further) % COUNT, found.port)
-            forward = Forward(ports, self._site.dial, running.coming)
+            left = self._left if found.asking is Asking.DELVE else None
+            forward = Forward(ports, self._site.dial, running.coming, left)
             with contextlib.suppress(DevcfgError):
                 local = await forward.listen()
                 self._forward, self._ports = forward, ports
                 return local
         message = f"none of {TRIES} local ports from {self._stable} on is free"
         raise DevcfgError(message, hint="end what listens there")
+
+    async def _left(self) -> None:
+        """Free what dlv may have left standing: the last editor has gone."""
+        if self._ports is not None:
+            with contextlib.suppress(OSError):
+                await rescue(await self._site.dial(self._ports.remote))
 
     @property
     def forwards(self) -> dict[Ports, int]:

@@ -16,7 +16,7 @@ class Dap:
     def __init__(self, port, arguments):
         self._socket = socket.create_connection(("127.0.0.1", port), SECONDS)
         self._file = self._socket.makefile("rb")
-        self._seq, self._events = 0, []
+        self._seq, self._events, self._answers = 0, [], {}
         self._arguments = arguments
 
     def attach(self, path, line):
@@ -65,14 +65,14 @@ class Dap:
         return self._seq
 
     def _answer(self, seq):
-        while True:
-            message = self._read()
-            if message is not None and message["request_seq"] == seq:
-                assert message["success"], message
-                return message.get("body", {})
+        while seq not in self._answers:
+            self._read()
+        message = self._answers.pop(seq)
+        assert message["success"], message
+        return message.get("body", {})
 
     def _read(self):
-        """Read one message; return it where it is an answer, keep it where it is an event."""
+        """Take one message: an adapter may answer, and tell events, in any order."""
         length = 0
         while (line := self._file.readline()).strip():
             if line.lower().startswith(b"content-length:"):
@@ -81,8 +81,8 @@ class Dap:
         message = json.loads(self._file.read(length))
         if message["type"] == "event":
             self._events.append(message)
-            return None
-        return message if message["type"] == "response" else None
+        elif message["type"] == "response":
+            self._answers[message["request_seq"]] = message
 
 
 def cdp_stop(port, url, line, name, ask):

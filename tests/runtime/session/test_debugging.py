@@ -2,6 +2,7 @@
 
 import json
 import socket
+import subprocess
 import threading
 import urllib.request
 from contextlib import closing
@@ -232,3 +233,76 @@ def test_links_in_the_way_to_the_project_stay_as_the_user_has_them(project, debu
     project.root, project.env["PWD"] = link, str(link)
 
     assert debug(project)["path_mappings"][0]["local"] == str(link / "src")
+
+
+GO_APP = """\
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+)
+
+func main() {
+	http.HandleFunc("/", func(writer http.ResponseWriter, request *http.Request) {
+		answer := 41
+		fmt.Fprint(writer, answer+1)
+	})
+	http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil)
+}
+"""
+
+
+@pytest.fixture
+def go(project, program, tmp_path):
+    """Return the Go compiler; what dlv compiles is compiled already, which may take minutes on a loaded machine."""
+    found = program("go")
+    program("dlv")
+    project.write("src/go.mod", "module app\n\ngo 1.21\n")
+    project.write("src/main.go", GO_APP)
+    words = [found, "build", "-gcflags=all=-N -l", "-o", str(tmp_path / "warm"), "."]
+    subprocess.run(words, cwd=project.root / "src", check=True, timeout=600)
+    return found
+
+
+def attach_to_go(found, path, line):
+    mappings = [{"from": one["local"], "to": one["remote"]} for one in found["path_mappings"]]
+    editor = Dap(found["port"], {"mode": "remote", "substitutePath": mappings})
+    assert editor.attach(path, line)
+    return editor
+
+
+def test_a_request_stops_in_go_and_an_editor_that_goes_leaves_nothing_frozen(project, debugged, go):
+    _, port = debugged("main.go", GO_APP, {"run": [go, "run", "."]})
+    eventually(lambda: answers(port), "the first answer")
+    found = debug(project)
+    local = project.root / "src" / "main.go"
+    eventually(lambda: answers(port), "the answer under dlv")
+
+    assert found["adapter"] == "go"
+    editor = attach_to_go(found, local, 12)
+    asking = Asking(port).begin()
+    assert editor.stopped("answer") == (str(local), 12, "41")
+    assert asking.end() == "42"
+
+    asking = Asking(port).begin()
+    editor.wait_for("stopped")
+    editor.drop()  # while the program stands at the breakpoint
+    assert asking.end() == "42"
+    assert Asking(port).begin().end() == "42"
+
+    editor = attach_to_go(found, local, 12)
+    editor.drop()  # while the program runs, with a breakpoint set
+    eventually(lambda: answers(port), "the answer")
+    assert Asking(port).begin().end() == "42"
+    assert sorted(one.name for one in (project.root / "src").iterdir()) == ["app.py", "go.mod", "main.go"]
+
+
+def answers(port):
+    try:
+        asking = Asking(port)
+        asking.ask()
+    except OSError:
+        return False
+    return asking.answer == "42"
