@@ -20,6 +20,8 @@ from devcfg.runtime.session.wanted import Brief, only
 from devcfg.runtime.sync.engine import Choice, Engine
 from devcfg.schemas.errors import DevcfgError, UsageError
 
+LOOK = 0.1
+"""Seconds between two looks whether the debugger is still wanted."""
 DECIDE = 3
 """The exit code where somebody has to decide."""
 
@@ -50,6 +52,7 @@ class Answers:
             "status": self._status,
             "run": self._steer,
             "debug": self._debug,
+            "debug-stay": self._debug_stay,
             "stop": self._steer,
             "restart": self._steer,
             "beside": self._beside,
@@ -133,6 +136,14 @@ class Answers:
             if running.spec.command.run is not None:
                 yield {"words": f"{name}: {_words(running.process.state)}"}
             raise
+        yield {"end": 0}
+
+    async def _debug_stay(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """Answer once the debugger is no longer wanted: somebody went back to `run`, or stopped the process."""
+        name, running = self._one(request)
+        while self._session.running.get(name) is running and running.debugging.forwards:
+            await asyncio.sleep(LOOK)
+        yield {"words": f"{name}: no longer under the debugger"}
         yield {"end": 0}
 
     async def _end(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:  # noqa: ARG002  as all are called

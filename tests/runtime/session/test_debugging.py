@@ -1,6 +1,7 @@
 """`devcfg debug` in a real session: an editor attaches by local paths, a request stops, a save is debugged anew."""
 
 import json
+import signal
 import socket
 import subprocess
 import threading
@@ -9,7 +10,7 @@ from contextlib import closing
 
 import pytest
 from editors import Dap, cdp_stop
-from tests.runtime.session.conftest import PYTHON, eventually
+from tests.runtime.session.conftest import DEVCFG, PYTHON, eventually
 
 PYTHON_APP = """\
 import os
@@ -168,6 +169,32 @@ def test_debug_says_what_it_does_and_ends_with_the_line_that_editors_wait_for(pr
     rows = json.loads(project.devcfg("status", "-o", "json").stdout)["services"][0]
     assert rows["process"]["command"] == "debug"
     assert done.stdout.split(":")[-1].strip() in {str(one["local"]) for one in rows["forwards"]}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_task_that_stays_goes_back_to_run_when_it_is_ended(project, debugged, number):
+    up, port = debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]})
+    task = staying(project)
+    assert task.stdout.readline().startswith("[devcfg] debugger ready 127.0.0.1:2")
+    task.send_signal(number)
+
+    assert (task.wait(60), task.stdout.read()) == (0, "")
+    up.wait_for("restarted", generation=3, command="run")
+    assert Asking(port).begin().end() == "42"
+
+
+def test_a_task_that_stays_ends_when_somebody_goes_back_to_run(project, debugged):
+    debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]})
+    task = staying(project)
+    assert task.stdout.readline().startswith("[devcfg] debugger ready")
+    assert project.devcfg("run").returncode == 0
+    assert (task.wait(60), task.stdout.read()) == (0, "")
+
+
+def staying(project):
+    return subprocess.Popen(
+        [*DEVCFG, "debug", "--stay"], cwd=project.root, env=project.env, stdout=subprocess.PIPE, text=True
+    )
 
 
 def test_a_program_that_waits_starts_when_an_editor_has_come(project, debugged):
