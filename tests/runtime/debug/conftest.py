@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from delve import find_dlv
 
 SECONDS = 60.0  # patience on a loaded machine
 
@@ -74,6 +75,8 @@ def begin(tmp_path):
         for program in NEEDS.get(name, ()):
             if shutil.which(program) is None:
                 pytest.skip(f"there is no {program} here")
+        if name == "go":
+            find_dlv()
         if name == "java":
             subprocess.run(["javac", "App.java"], cwd=tmp_path, check=True, timeout=SECONDS, env=os.environ)
         begun.append(Program(tmp_path, words))

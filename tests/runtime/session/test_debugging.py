@@ -9,6 +9,7 @@ import urllib.request
 from contextlib import closing
 
 import pytest
+from delve import find_dlv
 from editors import Dap, cdp_stop
 from tests.runtime.session.conftest import DEVCFG, PYTHON, eventually
 
@@ -285,7 +286,7 @@ func main() {
 def go(project, program, tmp_path):
     """Return the Go compiler; what dlv compiles is compiled already, which may take minutes on a loaded machine."""
     found = program("go")
-    program("dlv")
+    find_dlv()
     project.write("src/go.mod", "module app\n\ngo 1.21\n")
     project.write("src/main.go", GO_APP)
     words = [found, "build", "-gcflags=all=-N -l", "-o", str(tmp_path / "warm"), "."]
