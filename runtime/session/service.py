@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol, TypeVar
@@ -119,6 +120,7 @@ class Running:
 
     async def _live(self, *, again: bool) -> None:
         link = asyncio.create_task(self._link.run())
+        words = functools.partial(self._hearer.words, self.name)
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._tasks.create_task(_ends_with(link))
@@ -128,7 +130,7 @@ class Running:
                 await self._linked.wait()
                 for ports in map(parse_reverse, self.spec.reverse):
                     if not (self.site.shared and ports.local == ports.remote):
-                        self._tasks.create_task(Reverse(ports, self._ask, self._words_of, self._degrade).run())
+                        self._tasks.create_task(Reverse(ports, self._ask, words, self._degrade).run())
                 async with self._forwarded():
                     await self._stay(self._tasks, again=again)
         finally:
@@ -360,9 +362,6 @@ class Running:
             self._tasks.create_task(safely())
 
     # ---- ports and log
-
-    def _words_of(self, text: str) -> None:
-        self._hearer.words(self.name, text)
 
     def _degrade(self, reason: str) -> None:
         self._say(Happening.DEGRADED, reason=reason)
