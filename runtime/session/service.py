@@ -123,7 +123,8 @@ class Running:
         words = functools.partial(self._hearer.words, self.name)
         try:
             async with asyncio.TaskGroup() as self._tasks:
-                self._tasks.create_task(_ends_with(link))
+                # It outlives the group, and its failure is the group's.
+                self._tasks.create_task(asyncio.wait_for(asyncio.shield(link), None))
                 self._tasks.create_task(self._follow_log())
                 for engine in self.engines:
                     self._tasks.create_task(engine.run())
@@ -395,8 +396,3 @@ class Running:
 
     def _say(self, what: Happening, *, remark: str = "", **members: Any) -> None:
         self._hearer.event(Event(time.time(), self.name, what, members, remark))
-
-
-async def _ends_with(task: asyncio.Task[None]) -> None:
-    """Wait for a task that outlives the group, and take over its failure."""
-    await asyncio.shield(task)
