@@ -150,8 +150,9 @@ def test_down_on_another_machine_keeps_what_others_changed_and_lists_it(space_of
     monkeypatch.chdir(project.path)
     abandoned()
     space.kubectl("scale", "deployment/web", "--replicas=3")
-    (row,) = json.loads(project.devcfg("status", "-o", "json").stdout)["services"]
+    (row,) = json.loads(project.devcfg("status", "-o", "json", code=3).stdout)["services"]
     assert (row["name"], row["workload"], row["target"]) == ("web", "deployment/web", "cluster")
+    assert row["state"] == "drift"
 
     elsewhere = project.devcfg("down", "--all", "--yes", "-f", "devcfg.yaml", code=3)
 
