@@ -105,9 +105,12 @@ async def _ask(debugger: Debugger, watched: Watched) -> str | None:
     try:
         async with asyncio.timeout(ANSWER):
             what = await greet(debugger.asking, await watched.dial(debugger.port))
-            # Asked again, since a process that ends may answer once more; an adapter outlives its program by a client.
+            # Looked at again, since a process that ends may answer once more.
             await asyncio.sleep(AGAIN)
-            await greet(debugger.asking, await watched.dial(debugger.port), stay=0.0)
+            if debugger.asking is Asking.DAP:
+                # An adapter outlives its program by a client. Others take one client, and through a cluster the end
+                # of the last one may be slow to come to them.
+                await greet(debugger.asking, await watched.dial(debugger.port), stay=0.0)
             return what if watched.process().alive else None
     except (OSError, TimeoutError, SilentError):
         return None
