@@ -45,14 +45,15 @@ async def open_cluster(context: str | None = None) -> Cluster:
 def _read(context: str | None) -> Credentials:
     """Have a process of its own read the kubeconfig: its modules would stay in our memory."""
     ours, theirs = os.pipe()
-    try:
-        # It has our terminal, as a plugin expects it; what it found comes by a pipe of its own.
-        words = [sys.executable, "-P", "-m", Credentials.__module__, str(theirs), *([context] if context else [])]
-        process = subprocess.Popen(words, pass_fds=[theirs])
-    finally:
-        os.close(theirs)
-    with process, open(ours, encoding="ascii") as file:
-        text = file.read()
+    with open(ours, encoding="ascii") as file:
+        try:
+            # It has our terminal, as a plugin expects it; what it found comes by a pipe of its own.
+            words = [sys.executable, "-P", "-m", Credentials.__module__, str(theirs), *([context] if context else [])]
+            process = subprocess.Popen(words, pass_fds=[theirs])
+        finally:
+            os.close(theirs)
+        with process:
+            text = file.read()
     try:
         told = json.loads(text)
     except ValueError:

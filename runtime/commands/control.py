@@ -15,6 +15,9 @@ from devcfg.runtime.workspace import find_config, open_workspace, read_bytes
 from devcfg.schemas.errors import ConfigError, UsageError
 from devcfg.schemas.fields import closest
 
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that end `debug --stay`: Ctrl-C, an editor's stop, a terminal that is closed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Where:
@@ -70,13 +73,13 @@ def debug(file: str | None, service: str | None, output: str, *, stay: bool) -> 
     members = {"service": name, "spelled": _spelled(file)}
     if not stay:
         return relay(project, "debug", output, **members)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ENDS:
         signal.signal(number, signal.default_int_handler)
     try:
         code = relay(project, "debug", output, **members)
         return code or relay(project, "debug-stay", service=name)
     except KeyboardInterrupt:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in ENDS:
             signal.signal(number, signal.SIG_IGN)  # the way back is short, and whoever ends a task may say so twice
         return relay(project, "run", service=name)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from devcfg.runtime.cluster.cluster import Cluster, Object, Resource
 from devcfg.runtime.devmode.pods import REPLICA_SET, is_dev, is_ready, owner_uids, pods_of, selector
 
-DEPLOYMENT = Resource("apps", "v1", "deployments", "Deployment")
 CONTROLLER_REVISION = Resource("apps", "v1", "controllerrevisions", "ControllerRevision")
 KEPT_AS = {
     "Deployment": REPLICA_SET,
@@ -30,10 +29,7 @@ async def is_idle(cluster: Cluster, document: Object, revision: Object) -> bool:
     if "data" not in revision:
         spec, status = revision.get("spec") or {}, revision.get("status") or {}
         return not spec.get("replicas") and not status.get("replicas")
-    meta, resource = document["metadata"], Resource("apps", "v1", f"{document['kind'].lower()}s", document["kind"])
-    now = await cluster.get(resource, meta["namespace"], meta["name"])
-    seen = int((now.get("status") or {}).get("observedGeneration") or 0)
-    return seen >= int(now["metadata"]["generation"]) and not any(map(is_dev, await pods_of(cluster, document)))
+    return await _is_seen(cluster, document) and not any(map(is_dev, await pods_of(cluster, document)))
 
 
 async def is_unready(cluster: Cluster, document: Object, revision: Object) -> bool:
@@ -43,12 +39,18 @@ async def is_unready(cluster: Cluster, document: Object, revision: Object) -> bo
     """
     if "data" in revision or (revision.get("status") or {}).get("readyReplicas"):
         return False
-    meta = document["metadata"]
-    now = await cluster.get(DEPLOYMENT, meta["namespace"], meta["name"])
-    if int((now.get("status") or {}).get("observedGeneration") or 0) < int(now["metadata"]["generation"]):
+    if not await _is_seen(cluster, document):
         return False
     own = revision["metadata"]["uid"]
     return not any(is_ready(one) for one in await pods_of(cluster, document) if own in owner_uids(one))
+
+
+async def _is_seen(cluster: Cluster, document: Object) -> bool:
+    """Tell whether a workload's controller has seen the way back. What its pods are is only asked after that."""
+    meta, resource = document["metadata"], Resource("apps", "v1", f"{document['kind'].lower()}s", document["kind"])
+    now = await cluster.get(resource, meta["namespace"], meta["name"])
+    seen = int((now.get("status") or {}).get("observedGeneration") or 0)
+    return seen >= int(now["metadata"]["generation"])
 
 
 def _with_template(revision: Object) -> Object:

@@ -82,7 +82,7 @@ class Pods:
             return _pod(max(usable, key=lambda one: (_running(one, self._place.container), _made(one))), self._place)
         await self._workload()
         what = f"{self._place.resource.kind.lower()}/{self._place.name}"
-        return why_not(max(found, key=_made)) if found else f"{what} has no pod{self._where} yet"
+        return await self._why_not(max(found, key=_made)) if found else f"{what} has no pod{self._where} yet"
 
     async def fate(self, pod: Pod) -> str:
         """Return why a pod that was found once has ended; nothing where it was deleted, as pods are, or goes on."""
@@ -90,16 +90,17 @@ class Pods:
             found = await self._cluster.get(PODS, self._place.namespace, pod.name)
         except MissingError:
             return ""
+        ended = (found.get("status") or {}).get("phase") in ("Failed", "Succeeded")
+        return await self._why_not(found) if ended and found["metadata"]["uid"] == pod.uid else ""
+
+    async def _why_not(self, found: Object) -> str:
         status = found.get("status") or {}
-        if found["metadata"]["uid"] != pod.uid or status.get("phase") not in ("Failed", "Succeeded"):
-            return ""
+        if status.get("phase") != "Succeeded" or status.get("reason"):
+            return why_not(found)
         # Where its containers end in order, the kubelet calls an evicted pod succeeded, and says why in an event alone.
-        evicted = [] if status.get("reason") else [one for one in await events_of(self._cluster, found) if _evicts(one)]
-        return why_not(
-            {**found, "status": {**status, "reason": evicted[-1]["reason"], "message": evicted[-1].get("message")}}
-            if evicted
-            else found
-        )
+        evicted = [one for one in await events_of(self._cluster, found) if _evicts(one)][-1:]
+        said = {name: one.get(name) for one in evicted for name in ("reason", "message")}
+        return why_not({**found, "status": {**status, **said}})
 
     async def _listed(self, labels: str) -> Sequence[Object]:
         fields = f"spec.nodeName={self._node}" if self._node else ""

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 from tests.runtime.pod.agent.conftest import in_child
-from tests.runtime.pod.agent.test_kill import CALLS
+from tests.runtime.pod.agent.test_kill import doom
 from tests.runtime.sync.sites import Site, listing, scratch
 
-from devcfg.runtime.pod.agent import swap
 from devcfg.runtime.pod.agent.chunks import LARGE
 from devcfg.runtime.sync.index import Index
 from devcfg.runtime.sync.modes import Mode
@@ -64,28 +63,10 @@ def seen(root):
 
 def dying(folder, number, *, after):
     """Sync with every call counted, and die at the given one; return how many there were."""
-    count = [0]
-
-    def wrap(call):
-        def wrapped(*arguments, **named):
-            count[0] += 1
-            if count[0] == number and not after:
-                os._exit(1)
-            try:
-                return call(*arguments, **named)
-            finally:
-                if count[0] == number and after:
-                    os._exit(1)
-
-        return wrapped
 
     def work():
         site = Site(folder, Mode.TWO_WAY_SAFE)
-        for name in CALLS:
-            setattr(os, name, wrap(getattr(os, name)))
-        swap.rename_with = wrap(swap.rename_with)
-        for name in ("save", "intend", "renew"):
-            setattr(Index, name, wrap(getattr(Index, name)))
+        count = doom(number, after=after, others=[(Index, name) for name in ("save", "intend", "renew")])
         site.sync(whole=True)
         return count[0]
 

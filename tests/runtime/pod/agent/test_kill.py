@@ -72,8 +72,11 @@ def run(root, stream, changes):
     return [outcome.result for outcome in root.apply(changes)], [each.problem for each in staged]
 
 
-def dying(root, stream, changes, number, *, after):
-    """Run with every call counted; die at the given one, before or after its deed. Return how many there were."""
+def doom(number, *, after, others=()):
+    """Count each call to the system, and of `others` (owner, name); die at the given one, before or after its deed.
+
+    Return the count, in a list.
+    """
     count = [0]
 
     def wrap(call):
@@ -89,9 +92,14 @@ def dying(root, stream, changes, number, *, after):
 
         return wrapped
 
-    for name in CALLS:
-        setattr(os, name, wrap(getattr(os, name)))
-    swap.rename_with = wrap(swap.rename_with)
+    for owner, name in (*((os, name) for name in CALLS), (swap, "rename_with"), *others):
+        setattr(owner, name, wrap(getattr(owner, name)))
+    return count
+
+
+def dying(root, stream, changes, number, *, after):
+    """Run with every call counted; die at the given one, before or after its deed. Return how many there were."""
+    count = doom(number, after=after)
     found = run(root, stream, changes)
     return [count[0], found]
 
