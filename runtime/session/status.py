@@ -41,8 +41,7 @@ def service_row(wanted: Wanted, running: Running, target: str) -> dict[str, Any]
             for engine, rule in zip(running.engines, wanted.spec.sync, strict=False)
         ],
         "forwards": [
-            {"local": local, "remote": ports.remote, "state": "open"}
-            for ports, local in (running.forwards | running.debugging.forwards).items()
+            {"local": local, "remote": ports.remote, "state": "open"} for ports, local in running.forwards.items()
         ],
         "owner": None,
     }
