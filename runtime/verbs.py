@@ -135,11 +135,22 @@ def run(*, service: Service = None, file: File = None) -> None:
 
 
 @session.command(cls=Command)
-def debug(*, service: Service = None, file: File = None) -> None:
-    """Run `command.debug` in the session that is up; attaching to its port is up to you."""
+def debug(
+    *,
+    service: Service = None,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Live until Ctrl-C, which goes back to `command.run`: for an editor's task.")
+    ] = False,
+    output: OutputOption = "human",
+    file: File = None,
+) -> None:
+    """Put the dev process under its debugger, in the session that is up; return when that answers.
+
+    Without `command.debug` it is made of `command.run`, where that is safe. `devcfg run` goes back.
+    """
     from devcfg.runtime.commands.control import debug as run
 
-    raise typer.Exit(run(file, service))
+    raise typer.Exit(run(file, service, word("-o", output, TABLES), stay=stay))
 
 
 @session.command(cls=Command)

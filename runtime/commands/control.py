@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,9 @@ from devcfg.runtime.session.control import ask
 from devcfg.runtime.workspace import find_config, open_workspace, read_bytes
 from devcfg.schemas.errors import ConfigError, UsageError
 from devcfg.schemas.fields import closest
+
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that end `debug --stay`: Ctrl-C, an editor's stop, a terminal that is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,32 @@ def steer(file: str | None, service: str | None, verb: str) -> int:
     return relay(project, verb, service=name)
 
 
-def debug(file: str | None, service: str | None) -> int:
-    """Switch to `command.debug`, and say where its debugger listens."""
+def debug(file: str | None, service: str | None, output: str, *, stay: bool) -> int:
+    """Put the dev process under its debugger, and say where that is attached to once it answers.
+
+    With `stay` it is under the debugger as long as this lives: a signal that ends this goes back to `command.run`.
+    """
     project, name = find_one(file, service)
-    code = relay(project, "debug", service=name)
-    if code == 0:
-        console.say("attach to its port by hand: entries for an IDE are not supported yet", console.DIM)
-    return code
+    members = {"service": name, "spelled": _spelled(file)}
+    if not stay:
+        return relay(project, "debug", output, **members)
+    for number in ENDS:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        code = relay(project, "debug", output, **members)
+        return code or relay(project, "debug-stay", service=name)
+    except KeyboardInterrupt:
+        for number in ENDS:
+            signal.signal(number, signal.SIG_IGN)  # the way back is short, and whoever ends a task may say so twice
+        return relay(project, "run", service=name)
+
+
+def _spelled(file: str | None) -> str:
+    """Return the project as the user spells it, links unresolved: an editor sets breakpoints by such paths."""
+    here, shell = os.getcwd(), os.environ.get("PWD", "")
+    if os.path.isabs(shell) and os.path.realpath(shell) == here:
+        here = shell
+    return os.path.normpath(os.path.join(here, os.path.dirname(find_config(file))))
 
 
 def sync(where: Where, verb: str, output: str, **members: Any) -> int:
@@ -79,9 +102,9 @@ def relay(project: str, verb: str, output: str = "human", **members: Any) -> int
     code = 0
     for line in ask(project, verb, **members):
         if "json" in line and output == "json":
-            console.data(json.dumps(line["json"], indent=2) + "\n")
+            console.data(json.dumps(line["json"], indent=2) + "\n", now=True)
         if "data" in line and output != "json":
-            console.data(console.printable(line["data"]) + "\n")
+            console.data(console.printable(line["data"]) + "\n", now=True)
         if "log" in line:
             console.data(f"{line['log']}\n", now=True)
         if "words" in line:

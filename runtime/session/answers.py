@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from devcfg.runtime.debug.probe import NotReadyError
 from devcfg.runtime.link.agent import State
 from devcfg.runtime.session.control import Answer
 from devcfg.runtime.session.display import visible_log
@@ -19,6 +20,8 @@ from devcfg.runtime.session.wanted import Brief, only
 from devcfg.runtime.sync.engine import Choice, Engine
 from devcfg.schemas.errors import DevcfgError, UsageError
 
+LOOK = 0.1
+"""Seconds between two looks whether the debugger is still wanted."""
 DECIDE = 3
 """The exit code where somebody has to decide."""
 
@@ -48,7 +51,8 @@ class Answers:
         verbs = {
             "status": self._status,
             "run": self._steer,
-            "debug": self._steer,
+            "debug": self._debug,
+            "debug-stay": self._debug_stay,
             "stop": self._steer,
             "restart": self._steer,
             "beside": self._beside,
@@ -103,21 +107,47 @@ class Answers:
     async def _steer(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         name, running = self._one(request)
         verb, command = request["verb"], running.spec.command
-        wanted = {"run": command.run, "restart": command.run or command.debug, "debug": command.debug}.get(verb, ())
+        wanted = {"run": command.run, "restart": command.run or command.debug}.get(verb, ())
         if wanted is None:
-            missing = "debug" if verb == "debug" else "run"
-            raise UsageError(f"service `{name}` has no `command.{missing}`", hint="add it to the config")
+            raise UsageError(f"service `{name}` has no `command.run`", hint="add it to the config")
         match verb:
             case "run":
+                await running.debugging.close()
                 state = await running.start("run")
-            case "debug":
-                state = await running.start("debug")
             case "restart":
                 state = await running.restart()
             case _:
+                await running.debugging.close()
                 state = await running.stop()
         yield {"words": f"{name}: {_words(state)}"}
         yield {"end": 0 if state.state in ("running", "stopped") else 1}
+
+    async def _debug(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """Have the process run under its debugger, and say where that is attached to once it answers."""
+        name, running = self._one(request)
+        project = request.get("spelled") or self._session.brief.project
+        try:
+            async for told in running.debugging.begin(running, project):
+                if isinstance(told, str):
+                    yield {"words": f"{name}: {told}"}
+                else:
+                    yield {"json": told}
+                    yield {"data": f"[devcfg] debugger ready {told['host']}:{told['port']}"}
+        except NotReadyError as error:
+            for line in error.last:
+                yield {"words": f"{name} | {visible_log(line)}"}
+            if running.spec.command.run is not None:
+                yield {"words": f"{name}: {_words(running.process.state)}"}
+            raise
+        yield {"end": 0}
+
+    async def _debug_stay(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """Answer once the debugger is no longer wanted: somebody went back to `run`, or stopped the process."""
+        name, running = self._one(request)
+        while self._session.running.get(name) is running and running.debugging.forwards:
+            await asyncio.sleep(LOOK)
+        yield {"words": f"{name}: no longer under the debugger"}
+        yield {"end": 0}
 
     async def _end(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:  # noqa: ARG002  as all are called
         """Have the session end in order; whoever asked sees its socket go."""

@@ -39,7 +39,12 @@ def parse_ports(entry: str) -> Ports:
 class Forward:
     """One listening port. `coming` tells whether a process that does not listen yet is on its way."""
 
-    def __init__(self, ports: Ports, dial: Dial, coming: Callable[[], bool]) -> None:
+    def __init__(
+        self, ports: Ports, dial: Dial, coming: Callable[[], bool], left: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """Take what it is to do. `left` is awaited whenever the last client has gone; the next one waits for it."""
+        self._left = left
+        self._parting = asyncio.Lock()
         self._ports = ports
         self._dial = dial
         self._coming = coming
@@ -72,11 +77,16 @@ class Forward:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
+            async with self._parting:
+                pass  # what the last client left is put right first
             far = await self._reach()
             if far is not None:
                 await _join((reader, writer), far)
         finally:
             writer.close()
+        if self._left is not None and len(self._open) == 1:
+            async with self._parting:
+                await self._left()
 
     async def _reach(self) -> Pair | None:
         until, pause = asyncio.get_running_loop().time() + HOLD, PAUSE

@@ -16,6 +16,7 @@ from devcfg.runtime.link.link import Link
 from devcfg.runtime.link.reconnect import Back, Change, Lost, Reconnecting
 from devcfg.runtime.session.agreement import Agreement
 from devcfg.runtime.session.container import Probe
+from devcfg.runtime.session.debugging import Debugging
 from devcfg.runtime.session.display import seconds
 from devcfg.runtime.session.events import Event, Happening
 from devcfg.runtime.session.forward import Forward, Ports, parse_ports
@@ -54,7 +55,14 @@ class Running:
     """Runs one service until it is cancelled; what happens goes to `hearer`."""
 
     def __init__(
-        self, name: str, spec: Service, site: Site, rules: tuple[Rule, ...], probe: Probe | None, hearer: Hearer
+        self,
+        name: str,
+        spec: Service,
+        site: Site,
+        rules: tuple[Rule, ...],
+        probe: Probe | None,
+        debugging: Debugging,
+        hearer: Hearer,
     ) -> None:
         self.name = name
         self.spec = spec
@@ -66,6 +74,7 @@ class Running:
         self.policy = policy_of(spec)
         self.engines: tuple[Engine, ...] = ()
         self.process = Process(site.directory, self._ask, probe)
+        self.debugging = debugging
         self._rules = rules
         self._agreement = Agreement(rules, self._say, self._landed)
         self._hearer = hearer
@@ -93,7 +102,7 @@ class Running:
 
         `again` tells that this session has run the service before, with another config.
         """
-        self._wanted = mode if mode is not None and getattr(self.spec.command, mode) is not None else None
+        self._wanted = mode if mode is not None and self._words(mode) is not None else None
         await self.site.enter()
         if self.site.pod is None:
             self._say(Happening.APPLIED)  # of a pod it was told when its workload was patched
@@ -168,7 +177,7 @@ class Running:
         await self._reload()
 
     def _words(self, name: str) -> list[str] | None:
-        argv = getattr(self.spec.command, name)
+        argv = self.debugging.command if name == "debug" else getattr(self.spec.command, name)
         return None if argv is None else self.site.started_as(argv)
 
     # ---- link
@@ -364,22 +373,24 @@ class Running:
             for ports in map(parse_ports, self.spec.ports):
                 local = ports.local
                 if not (self.site.shared and ports.local == ports.remote):
-                    forward = Forward(ports, self.site.dial, self._coming)
+                    forward = Forward(ports, self.site.dial, self.coming)
                     local = await forward.listen()
                     stack.push_async_callback(forward.close)
                 self.forwards[ports] = local
                 self._say(Happening.FORWARDING, local=local, remote=ports.remote)
+            stack.push_async_callback(self.debugging.close)
             try:
                 yield
             finally:
                 self.forwards.clear()
 
-    def _coming(self) -> bool:
-        """Whether the process runs or is on its way, also where that cannot be seen at the moment."""
+    def coming(self) -> bool:
+        """Tell whether the process runs or is on its way, also where that cannot be seen at the moment."""
         return not (self.connected and self._agreement.synced.is_set()) or self.process.state.state in COMING
 
     async def _follow_log(self) -> None:
         async for line in self.site.log():
+            self.debugging.hear(line)
             if not repeats_an_event(line):
                 self._hearer.log(self.name, line)
 

@@ -14,6 +14,7 @@ from devcfg.runtime import console
 from devcfg.runtime.link.agent import Mode
 from devcfg.runtime.session.answers import Answers
 from devcfg.runtime.session.control import Control
+from devcfg.runtime.session.debugging import Debugging
 from devcfg.runtime.session.display import Display
 from devcfg.runtime.session.events import Event, Happening
 from devcfg.runtime.session.local import make_folder
@@ -165,7 +166,8 @@ class Session:
     def _begin(self, wanted: Wanted, *, again: bool = False) -> None:
         site = self.sites.site(wanted, self)
         rules = rules_of(self.brief.project, wanted.name, wanted.spec, site.place)
-        running = Running(wanted.name, wanted.spec, site, rules, wanted.probe, self)
+        debugging = Debugging(self.brief.project, wanted.name, wanted.spec, site)
+        running = Running(wanted.name, wanted.spec, site, rules, wanted.probe, debugging, self)
         self.running[wanted.name] = running
         self._tasks[wanted.name] = self._watched(running.run(self._mode, again=again))
 

@@ -41,7 +41,8 @@ def service_row(wanted: Wanted, running: Running, target: str) -> dict[str, Any]
             for engine, rule in zip(running.engines, wanted.spec.sync, strict=False)
         ],
         "forwards": [
-            {"local": local, "remote": ports.remote, "state": "open"} for ports, local in running.forwards.items()
+            {"local": local, "remote": ports.remote, "state": "open"}
+            for ports, local in (running.forwards | running.debugging.forwards).items()
         ],
         "owner": None,
     }

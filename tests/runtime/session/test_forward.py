@@ -88,3 +88,40 @@ def test_a_port_that_is_taken_is_said_with_a_way_on():
         assert str(port) in caught.value.message and ":80" in caught.value.hint
 
     asyncio.run(check())
+
+
+def test_what_the_last_client_left_is_put_right_before_the_next_one_comes():
+    async def check():
+        order, gone = [], asyncio.Event()
+
+        async def serve(reader, writer):
+            order.append("came")
+            await reader.read()
+            writer.close()
+
+        async def left():
+            order.append("left")
+            gone.set()
+            await asyncio.sleep(0.2)
+            order.append("put right")
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        forward = Forward(Ports(0, server.sockets[0].getsockname()[1]), dial, lambda: False, left)
+        local = await forward.listen()
+        first, second = [await dial(local) for _ in range(2)]
+        while len(order) < 2:
+            await asyncio.sleep(0.01)
+        first[1].close()
+        await first[0].read()
+        assert order == ["came", "came"]  # another one is still there
+        second[1].close()
+        await gone.wait()
+        third = await dial(local)
+        while len(order) < 5:
+            await asyncio.sleep(0.01)
+        third[1].close()
+        await forward.close()
+        server.close()
+        return order
+
+    assert asyncio.run(asyncio.wait_for(check(), 60)) == ["came", "came", "left", "put right", "came"]

@@ -11,6 +11,7 @@ from devcfg.runtime.cluster.errors import ClusterError
 from devcfg.runtime.devmode.place import PodPlace
 from devcfg.runtime.session.answers import Answers
 from devcfg.runtime.session.container import Environment
+from devcfg.runtime.session.debugging import Debugging
 from devcfg.runtime.session.events import Happening
 from devcfg.runtime.session.pod import PodSite
 from devcfg.runtime.session.service import Running
@@ -96,7 +97,7 @@ def live(tmp_path, monkeypatch, check, silent=0.0, *, synced=True):
         spec = Service.validate({"sync": [f"src:{tmp_path}/far"]} if synced else {})
         site = PodSite(cluster, place, spec, str(tmp_path), say=print, fresh=True)
         rules = rules_of(str(tmp_path), "web", spec, site.place)
-        running = Running("web", spec, site, rules, None, heard)
+        running = Running("web", spec, site, rules, None, Debugging(str(tmp_path), "web", spec, site), heard)
         answers = Answers(Asked(running))
 
         async def status():

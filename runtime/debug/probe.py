@@ -1,0 +1,155 @@
+"""Asks a debugger until it answers, and says in a sentence why it does not. Never starts or ends a process."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from devcfg.runtime.debug.adapters.adapter import Asking
+from devcfg.runtime.debug.choice import Debugger
+from devcfg.runtime.debug.greetings import Pair, SilentError, StrangerError, greet
+from devcfg.schemas.errors import DevcfgError
+
+PATIENCE = 120.0
+"""Seconds that a debugger may take: dlv compiles before it listens."""
+STRANGE = 3.0
+"""Seconds that something else may answer on its port, before that is held to be what listens there."""
+LAST_WORDS = 0.5
+"""Seconds that the log may be behind a process that has ended."""
+AGAIN = 0.1
+"""Seconds after which a debugger that has answered is asked once more."""
+ANSWER = 5.0
+"""Seconds that one question may take."""
+TELL = 5.0
+"""Seconds between two words about what is waited for."""
+PAUSE, PAUSE_LAST = 0.03, 0.5
+"""Seconds between two questions, growing: in a cluster one is no cheap one."""
+LAST_LINES = 8
+"""How many lines of the process an error quotes."""
+_TAKEN = re.compile(r"address already in use|EADDRINUSE|Errno 98\b|port is already|ADDRESS_IN_USE", re.IGNORECASE)
+_NOT_FOUND = 127
+
+
+class NotReadyError(DevcfgError):
+    """No debugger answers, and why; `last` are the process's last words."""
+
+    def __init__(self, message: str, *, hint: str = "", last: Iterable[str] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.last = tuple(line for line in last if line.strip())[-LAST_LINES:]
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """How the dev process is, as far as a probe asks."""
+
+    alive: bool
+    """Whether it runs or is on its way."""
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a probe looks at."""
+
+    dial: Callable[[int], Awaitable[Pair]]
+    """Raises `OSError` while nothing listens."""
+    process: Callable[[], Process]
+    lines: Callable[[], Iterable[str]]
+    """What the process has printed since it was started, the last of it at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The debugger answers."""
+
+    what: str
+    ms: float
+
+
+async def probe(debugger: Debugger, watched: Watched, *, patience: float = PATIENCE) -> AsyncIterator[str | Ready]:
+    """Yield words about what is waited for, and at last that the debugger is ready. Raises `NotReadyError`."""
+    began, told, pause = time.monotonic(), time.monotonic(), PAUSE
+    strange_since: float | None = None
+    dead_since: float | None = None
+    said = ""
+    while True:
+        try:
+            if (what := await _ask(debugger, watched)) is not None:
+                yield Ready(what, (time.monotonic() - began) * 1000)
+                return
+            strange_since = None
+        except StrangerError as error:
+            strange_since, said = strange_since or time.monotonic(), str(error)
+        now = time.monotonic()
+        dead_since = None if watched.process().alive else dead_since or now
+        _despair(debugger, watched, ended=dead_since is not None and now - dead_since > LAST_WORDS)
+        if strange_since is not None and now - strange_since > STRANGE:
+            raise _stranger(debugger, said)
+        if now - began > patience:
+            raise _slow(debugger, watched, now - began)
+        if now - told > TELL:
+            told = now
+            yield f"waiting for {debugger.adapter.debugger} on port {debugger.port} ({now - began:.0f} s)"
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.3, PAUSE_LAST)
+
+
+async def _ask(debugger: Debugger, watched: Watched) -> str | None:
+    """Return what answers; None where nothing does yet."""
+    if debugger.asking is Asking.NOTHING:
+        announced = _announced(debugger, watched.lines())
+        return f"{debugger.adapter.debugger}, as it says itself" if announced == debugger.port else None
+    try:
+        async with asyncio.timeout(ANSWER):
+            what = await greet(debugger.asking, await watched.dial(debugger.port))
+            # Looked at again, since a process that ends may answer once more.
+            await asyncio.sleep(AGAIN)
+            if debugger.asking is Asking.DAP:
+                # An adapter outlives its program by a client. Others take one client, and through a cluster the end
+                # of the last one may be slow to come to them.
+                await greet(debugger.asking, await watched.dial(debugger.port), stay=0.0)
+            return what if watched.process().alive else None
+    except (OSError, TimeoutError, SilentError):
+        return None
+
+
+def _announced(debugger: Debugger, lines: Iterable[str]) -> int | None:
+    """Return the port that the debugger said it listens on, in its last words about that."""
+    if debugger.adapter.announces is None:
+        return None
+    found = [one for line in lines if (one := debugger.adapter.announces.search(line))]
+    return int(found[-1][1]) if found else None
+
+
+def _despair(debugger: Debugger, watched: Watched, *, ended: bool) -> None:
+    """Raise `NotReadyError` where no debugger is to be waited for any more."""
+    adapter, lines = debugger.adapter, list(watched.lines())
+    announced = _announced(debugger, lines)
+    if announced not in (None, debugger.port):
+        message = f"{adapter.debugger} listens on port {announced}, and {debugger.port} was asked"
+        raise NotReadyError(message, hint=f"set `debug.port: {announced}`, or have the command say {debugger.port}")
+    if not ended:
+        return
+    text, code = "\n".join(lines), watched.process().exit_code
+    if adapter.missing.search(text) or code == _NOT_FOUND:
+        raise NotReadyError(f"there is no {adapter.debugger}", hint=f"it needs {adapter.needs}", last=lines)
+    if _TAKEN.search(text):
+        message = f"a port that the process listens on is taken; {adapter.debugger} was to have {debugger.port}"
+        raise NotReadyError(message, hint="set another `debug.port`, or end what listens there", last=lines)
+    with_code = "" if code is None else f" with code {code}"
+    silent = "" if any(line.strip() for line in lines) else "; it printed nothing"
+    raise NotReadyError(f"the process ended{with_code} before {adapter.debugger} answered{silent}", last=lines)
+
+
+def _stranger(debugger: Debugger, said: str) -> NotReadyError:
+    message = f"what listens on port {debugger.port} is not {debugger.adapter.debugger}: {said}"
+    return NotReadyError(message, hint="set `debug.port` to the port that the debugger listens on")
+
+
+def _slow(debugger: Debugger, watched: Watched, waited: float) -> NotReadyError:
+    answer = f"{debugger.adapter.debugger} did not answer on port {debugger.port} within {waited:.0f} s"
+    hint = "it may listen on another port (`debug.port`), on another address than loopback, or take longer: try again"
+    return NotReadyError(f"{answer}, though the process runs", hint=hint, last=watched.lines())

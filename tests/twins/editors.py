@@ -1,0 +1,130 @@
+"""Editors as far as a debugger sees them: one that speaks DAP, and one that speaks CDP to Node's inspector."""
+
+import asyncio
+import json
+import socket
+import threading
+
+import aiohttp
+
+SECONDS = 60.0
+
+
+class Dap:
+    """An editor attached over DAP, with one breakpoint, in the order that VS Code says things."""
+
+    def __init__(self, port, arguments):
+        self._socket = socket.create_connection(("127.0.0.1", port), SECONDS)
+        self._file = self._socket.makefile("rb")
+        self._seq, self._events, self._answers = 0, [], {}
+        self._arguments = arguments
+
+    def attach(self, path, line):
+        """Attach with a breakpoint at a line of a local file; return whether it is one that can be hit."""
+        self.ask("initialize", adapterID="test", clientID="test", pathFormat="path", linesStartAt1=True)
+        attaching = self._send("attach", self._arguments)
+        self.wait_for("initialized")
+        found = self.ask("setBreakpoints", source={"path": str(path)}, breakpoints=[{"line": line}])
+        self.ask("configurationDone")
+        self._answer(attaching)
+        return found["breakpoints"][0]["verified"]
+
+    def stopped(self, name):
+        """Wait for the breakpoint; return where it is and the value of a variable, then go on."""
+        thread = self.wait_for("stopped")["threadId"]
+        frame = self.ask("stackTrace", threadId=thread)["stackFrames"][0]
+        value = self.ask("evaluate", expression=name, frameId=frame["id"], context="watch")["result"]
+        self.ask("continue", threadId=thread)
+        return frame["source"]["path"], frame["line"], value
+
+    def leave(self):
+        """Detach in order; the program goes on."""
+        self.ask("disconnect", terminateDebuggee=False)
+        self.drop()
+
+    def drop(self):
+        """Go without a word."""
+        self._file.close()
+        self._socket.close()
+
+    def ask(self, command, **arguments):
+        return self._answer(self._send(command, arguments))
+
+    def wait_for(self, event):
+        while True:
+            for at, one in enumerate(self._events):
+                if one["event"] == event:
+                    return self._events.pop(at).get("body", {})
+            self._read()
+
+    def _send(self, command, arguments):
+        self._seq += 1
+        message = {"seq": self._seq, "type": "request", "command": command, "arguments": arguments}
+        data = json.dumps(message).encode()
+        self._socket.sendall(b"Content-Length: %d\r\n\r\n%s" % (len(data), data))
+        return self._seq
+
+    def _answer(self, seq):
+        while seq not in self._answers:
+            self._read()
+        message = self._answers.pop(seq)
+        assert message["success"], message
+        return message.get("body", {})
+
+    def _read(self):
+        """Take one message: an adapter may answer, and tell events, in any order."""
+        length = 0
+        while (line := self._file.readline()).strip():
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.partition(b":")[2])
+        assert length, "the connection ended"
+        message = json.loads(self._file.read(length))
+        if message["type"] == "event":
+            self._events.append(message)
+        elif message["type"] == "response":
+            self._answers[message["request_seq"]] = message
+
+
+def cdp_stop(port, url, line, name, ask):
+    """Set a breakpoint over CDP, have `ask` done meanwhile; return a variable's value where it stopped, then go on."""
+
+    async def run():
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
+                (target,) = await answer.json()
+            place = target["webSocketDebuggerUrl"].rpartition("/")[2]
+            async with session.ws_connect(f"http://127.0.0.1:{port}/{place}") as socket:
+                return await _stop(socket, url, line, name, ask)
+
+    return asyncio.run(asyncio.wait_for(run(), SECONDS))
+
+
+async def _stop(socket, url, line, name, ask):
+    count, paused = 0, []
+
+    async def call(method, **params):
+        nonlocal count
+        count += 1
+        await socket.send_json({"id": count, "method": method, "params": params})
+        while True:
+            message = await socket.receive_json()
+            if message.get("method") == "Debugger.paused":
+                paused.append(message["params"])
+            if message.get("id") == count:
+                assert "error" not in message, message
+                return message["result"]
+
+    await call("Runtime.enable")
+    await call("Debugger.enable")
+    await call("Debugger.setBreakpointByUrl", url=url, lineNumber=line - 1)
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while not paused:
+        message = await socket.receive_json()
+        if message.get("method") == "Debugger.paused":
+            paused.append(message["params"])
+    frame = paused[0]["callFrames"][0]
+    found = await call("Debugger.evaluateOnCallFrame", callFrameId=frame["callFrameId"], expression=name)
+    await call("Debugger.resume")
+    await asyncio.get_running_loop().run_in_executor(None, asking.join)
+    return found["result"]["value"]
