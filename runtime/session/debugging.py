@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
 from devcfg.runtime.debug.adapters.adapter import Asking, Traces
 from devcfg.runtime.debug.adapters.words import Words
 from devcfg.runtime.debug.choice import Debugger, UndebuggableError, Whose, choose
+from devcfg.runtime.debug.greetings import LIMIT, Pair
 from devcfg.runtime.debug.probe import NotReadyError, Ready, Watched, probe
 from devcfg.runtime.debug.probe import Process as Seen
 from devcfg.runtime.debug.rescue import rescue
@@ -29,6 +31,8 @@ TRIES = 50
 """How many local ports are tried, the service's own first."""
 APART = 10000
 """Where services share a machine's ports, a debugger listens this far below the port that reaches it."""
+LOOK = 0.5
+"""Seconds between two looks whether the process still runs."""
 _BEGINS = re.compile(r"\[devcfg\] (run|debug): generation \d+:")
 
 
@@ -58,6 +62,7 @@ class Debugging:
         self._lines: deque[str] = deque(maxlen=LINES)
         self._forward: Forward | None = None
         self._ports: Ports | None = None
+        self._placed: asyncio.Task[None] | None = None
 
     # ---- which one
 
@@ -116,6 +121,7 @@ class Debugging:
         try:
             async for told in self._started(found, running):
                 if isinstance(told, Ready):
+                    self._keep(told, running)
                     yield self._attached(found, local, told, project)
                 else:
                     yield told
@@ -159,6 +165,17 @@ class Debugging:
         message = f"none of {TRIES} local ports from {self._stable} on is free"
         raise DevcfgError(message, hint="end what listens there")
 
+    def _keep(self, ready: Ready, running: Steered) -> None:
+        """Keep the place of whoever asked, while the process runs."""
+        self._let_go()
+        if ready.place is not None:
+            self._placed = asyncio.create_task(_hold(ready.place, running.coming))
+
+    def _let_go(self) -> None:
+        if self._placed is not None:
+            self._placed.cancel()
+        self._placed = None
+
     async def _left(self) -> None:
         """Free what dlv may have left standing: the last editor has gone."""
         if self._ports is not None:
@@ -172,6 +189,7 @@ class Debugging:
 
     async def close(self) -> None:
         """Take the forward away."""
+        self._let_go()
         if self._forward is not None:
             await self._forward.close()
         self._forward = self._ports = None
@@ -197,3 +215,18 @@ class Debugging:
 def _seen(running: Steered) -> Seen:
     state = running.process.state
     return Seen(running.coming(), state.exit_code if state.state not in COMING else None)
+
+
+async def _hold(pair: Pair, coming: Callable[[], bool]) -> None:
+    """Keep a connection open until it or the process ends. A debugger that outlives its process waits for its end."""
+    reader, writer = pair
+    try:
+        while coming():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK):
+                    if not await reader.read(LIMIT):
+                        return
+    except OSError:
+        pass  # it has ended
+    finally:
+        writer.close()

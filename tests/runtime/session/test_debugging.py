@@ -1,5 +1,6 @@
 """`devcfg debug` in a real session: an editor attaches by local paths, a request stops, a save is debugged anew."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -224,14 +225,15 @@ def test_a_debugger_that_is_not_there_is_said_and_run_goes_on(project, debugged)
 
 
 def test_a_program_that_ends_at_once_is_quoted_and_run_goes_on(project, debugged):
-    text = "import sys\nif 'pydevd' in sys.modules:\n    sys.exit('no debugging today')\n" + PYTHON_APP
-    _, port = debugged("app.py", text, {"run": [PYTHON, "app.py"]})
+    port = free_port()
+    ends = [PYTHON, "-c", "import sys; sys.exit('no debugging today')", "--listen", f"127.0.0.1:{port}"]
+    _, serves = debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"], "debug": ends}, debug={"port": port})
     done = project.devcfg("debug")
 
     assert done.returncode == 1
     assert "web | no debugging today" in done.stderr
     assert "the process ended with code 1 before debugpy answered" in done.stderr
-    eventually(lambda: Asking(port).begin().end() == "42", "the answer of `run`")
+    eventually(lambda: Asking(serves).begin().end() == "42", "the answer of `run`")
 
 
 @pytest.mark.parametrize("adapter", ["php", "dotnet", "lldb"])
@@ -248,7 +250,9 @@ def test_the_services_own_local_port_gives_way_to_the_next_that_is_free(project,
     debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]})
     first = debug(project)["port"]
     assert project.devcfg("run").returncode == 0
-    with socket.create_server(("127.0.0.1", first)):
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # a session of another test may have it already
+            stack.enter_context(socket.create_server(("127.0.0.1", first)))
         second = debug(project)["port"]
 
     assert first < second < first + 50 or first == 29999
