@@ -10,13 +10,16 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
-from devcfg.runtime.debug.adapters.adapter import Asking, Traces
+from devcfg.runtime.debug.adapters.adapter import Asking
 from devcfg.runtime.debug.adapters.words import Words
 from devcfg.runtime.debug.choice import Debugger, UndebuggableError, Whose, choose
 from devcfg.runtime.debug.greetings import LIMIT, Pair
 from devcfg.runtime.debug.probe import NotReadyError, Ready, Watched, probe
 from devcfg.runtime.debug.probe import Process as Seen
 from devcfg.runtime.debug.rescue import rescue
+from devcfg.runtime.debug.sight import traces_of
+from devcfg.runtime.ide import forms
+from devcfg.runtime.ide.entries import attach_to
 from devcfg.runtime.ide.ports import COUNT, FIRST, local_port
 from devcfg.runtime.link.agent import Mode, State
 from devcfg.runtime.session.forward import Forward, Ports
@@ -68,8 +71,7 @@ class Debugging:
 
     def choose(self) -> Debugger:
         """Return what the service is debugged with. Raises `UndebuggableError`."""
-        command = self._spec.command
-        traces = Traces(command.run, command.debug, command.build, self._spec.image or "", self._files())
+        traces = traces_of(self._project, self._spec)
         # In a pod each debugger has the ports for itself; on this machine two of one language would want the same.
         port = self._stable - APART if self._site.shared else None
         return choose(self._name, self._spec, traces, port=port)
@@ -83,13 +85,6 @@ class Debugging:
             return self.choose().command
         except UndebuggableError:
             return None
-
-    def _files(self) -> tuple[str, ...]:
-        found: set[str] = set()
-        for rule in self._spec.sync:
-            with contextlib.suppress(OSError):
-                found.update(os.listdir(os.path.join(self._project, rule.path)))
-        return tuple(sorted(found))
 
     @property
     def _stable(self) -> int:
@@ -209,7 +204,12 @@ class Debugging:
                 }
                 for rule in self._spec.sync
             ],
+            "entries": self._entries(found, local),
         }
+
+    def _entries(self, found: Debugger, local: int) -> dict[str, Any]:
+        """Return what each editor attaches by, in its own form; None for one that cannot."""
+        return forms.entries(attach_to(self._name, self._spec, found, local, self._site.place))
 
 
 def _seen(running: Steered) -> Seen:
