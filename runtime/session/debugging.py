@@ -26,7 +26,7 @@ from devcfg.runtime.session.forward import Forward, Ports
 from devcfg.runtime.session.process import COMING, Process
 from devcfg.runtime.session.site import Site
 from devcfg.schemas.config import Service
-from devcfg.schemas.errors import DevcfgError
+from devcfg.schemas.errors import DevcfgError, UsageError
 
 LINES = 200
 """How many of the process's last lines are looked at."""
@@ -66,6 +66,7 @@ class Debugging:
         self._forward: Forward | None = None
         self._ports: Ports | None = None
         self._placed: asyncio.Task[None] | None = None
+        self._beginning = asyncio.Lock()
 
     # ---- which one
 
@@ -106,6 +107,19 @@ class Debugging:
 
         Where no debugger answers, `command.run` runs again. Raises `UndebuggableError`, `NotReadyError`.
         """
+        async with self._beginning:  # `up --debug` and `devcfg debug` may come together
+            async for told in self._begun(running, project):
+                yield told
+
+    async def announce(self, running: Steered, say: Callable[[str], None]) -> None:
+        """Have the process run under its debugger, and say in words what comes of it."""
+        try:
+            async for told in self.begin(running, self._project):
+                say(told if isinstance(told, str) else f"debugger ready {told['host']}:{told['port']}")
+        except (NotReadyError, UsageError) as error:
+            say(f"not under the debugger: {error.message}" + (f"; {error.hint}" if error.hint else ""))
+
+    async def _begun(self, running: Steered, project: str) -> AsyncIterator[str | dict[str, Any]]:
         found = self.choose()
         yield f"{found.adapter.name} ({found.adapter.debugger}), as {found.reason}"
         if found.whose is Whose.DEVCFG:

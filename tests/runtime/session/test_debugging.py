@@ -159,6 +159,67 @@ def test_a_request_stops_in_node_and_again_after_a_save(project, debugged, progr
     assert asking.answer == "52"
 
 
+def test_debug_without_a_session_starts_one_that_goes_on(project):
+    port = free_port()
+    project.write("src/app.py", PYTHON_APP)
+    command = {"run": [PYTHON, "app.py"]}
+    project.config(web={"command": command, "env": {"PORT": str(port)}, "debug": {"port": free_port()}})
+    refused = project.devcfg("debug", "--local")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "`--yes` accepts them" in refused.stderr
+
+    done = project.devcfg("debug", "--local", "--yes", "-o", "json")
+    try:
+        assert done.returncode == 0, done.stderr
+        assert "web: live" in done.stderr
+        found = json.loads(done.stdout)
+        editor, where, answer = hit(found, port, project.root / "src" / "app.py", 7, "answer")
+        assert (where[1:], answer) == ((7, "41"), "42")
+        editor.leave()
+        again = project.devcfg("debug", "--local", "-o", "json")
+        assert json.loads(again.stdout)["port"] == found["port"]
+        assert "is on its way" not in again.stderr
+    finally:
+        ended = project.devcfg("down")
+    assert ended.returncode == 0, ended.stderr
+    assert "it has ended" in ended.stderr
+    eventually(lambda: not project.owned(), "the end of the session", lambda: project.owned())
+
+
+def test_a_session_that_starts_under_the_debugger_says_where_it_answers(project):
+    port = free_port()
+    project.write("src/app.py", PYTHON_APP)
+    command = {"run": [PYTHON, "app.py"]}
+    project.config(web={"command": command, "env": {"PORT": str(port)}, "debug": {"port": free_port()}})
+    up = project.up("--yes", "--debug")
+    up.wait_for("restarted", generation=1, command="debug")
+    up.wait_for_words("debugger ready 127.0.0.1:2")
+    found = debug(project)
+    editor, where, _ = hit(found, port, project.root / "src" / "app.py", 7, "answer")
+    assert where[1:] == (7, "41")
+    editor.leave()
+    assert [one["generation"] for one in up.events if one["event"] == "restarted"] == [1]
+    assert up.end() == 0, up.words
+
+
+def test_a_session_is_not_started_under_a_debugger_that_no_command_can_be_put_under(project):
+    project.config(web={"command": {"run": [PYTHON, "-m", "gunicorn", "app"]}})
+    done = project.devcfg("up", "--local", "--yes", "--debug")
+
+    assert done.returncode == 2
+    assert "works in other processes than its own" in done.stderr
+    assert not project.owned()
+
+
+def test_a_session_in_the_background_is_as_good_when_it_runs_already(project, debugged):
+    debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]})
+    done = project.devcfg("up", "--local", "--yes", "--detach", "web")
+
+    assert done.returncode == 0
+    assert "a session of this project runs already" in done.stderr
+    assert "web: live" in done.stderr
+
+
 def test_debug_says_what_it_does_and_ends_with_the_line_that_editors_wait_for(project, debugged):
     debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]})
     done = project.devcfg("debug")
@@ -177,6 +238,7 @@ def test_debug_says_what_it_does_and_ends_with_the_line_that_editors_wait_for(pr
 def test_a_task_that_stays_goes_back_to_run_when_it_is_ended(project, debugged, number):
     up, port = debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]})
     task = staying(project)
+    assert task.stdout.readline() == "[devcfg] starting\n"
     assert task.stdout.readline().startswith("[devcfg] debugger ready 127.0.0.1:2")
     task.send_signal(number)
 
@@ -185,9 +247,23 @@ def test_a_task_that_stays_goes_back_to_run_when_it_is_ended(project, debugged, 
     assert Asking(port).begin().end() == "42"
 
 
+def test_a_task_that_stays_says_in_one_line_why_it_does_not(project, debugged):
+    debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]}, debug={"adapter": "dotnet"})
+    done = project.devcfg("debug", "--stay")
+
+    assert done.returncode == 2
+    first, second = done.stdout.splitlines()
+    assert first == "[devcfg] starting"
+    assert second.startswith("[devcfg] failed: `devcfg debug` has no adapter `dotnet` yet")
+
+
 def test_a_task_that_stays_ends_when_somebody_goes_back_to_run(project, debugged):
     debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]})
     task = staying(project)
+    assert task.stdout.readline() == "[devcfg] starting\n"
+    assert task.stdout.readline().startswith("[devcfg] debugger ready")
+    project.write("src/app.py", PYTHON_APP.replace("41", "51"))
+    assert task.stdout.readline() == "[devcfg] restarting\n"
     assert task.stdout.readline().startswith("[devcfg] debugger ready")
     assert project.devcfg("run").returncode == 0
     assert (task.wait(60), task.stdout.read()) == (0, "")
