@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -29,6 +30,8 @@ TRIES = 50
 """How many local ports are tried, the service's own first."""
 APART = 10000
 """Where services share a machine's ports, a debugger listens this far below the port that reaches it."""
+SETTLES = 0.3
+"""Seconds after which debugpy has seen that a client has gone: it answers nobody more once another came before that."""
 _BEGINS = re.compile(r"\[devcfg\] (run|debug): generation \d+:")
 
 
@@ -150,8 +153,8 @@ class Debugging:
         await self.close()
         for further in range(TRIES):
             ports = Ports(FIRST + (self._stable - FIRST + further) % COUNT, found.port)
-            left = self._left if found.asking is Asking.DELVE else None
-            forward = Forward(ports, self._site.dial, running.coming, left)
+            left = {Asking.DELVE: self._left, Asking.DAP: _settle}.get(found.asking)
+            forward = Forward(ports, self._site.dial, running.coming, left, whole=True)
             with contextlib.suppress(DevcfgError):
                 local = await forward.listen()
                 self._forward, self._ports = forward, ports
@@ -192,6 +195,10 @@ class Debugging:
                 for rule in self._spec.sync
             ],
         }
+
+
+async def _settle() -> None:
+    await asyncio.sleep(SETTLES)
 
 
 def _seen(running: Steered) -> Seen:
