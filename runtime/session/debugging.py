@@ -36,6 +36,8 @@ APART = 10000
 """Where services share a machine's ports, a debugger listens this far below the port that reaches it."""
 LOOK = 0.5
 """Seconds between two looks whether the process still runs."""
+SETTLES = 0.3
+"""Seconds after which debugpy has seen that a client has gone: it answers nobody more once another came before that."""
 _BEGINS = re.compile(r"\[devcfg\] (run|debug): generation \d+:")
 
 
@@ -165,8 +167,8 @@ class Debugging:
         await self.close()
         for further in range(TRIES):
             ports = Ports(FIRST + (self._stable - FIRST + further) % COUNT, found.port)
-            left = self._left if found.asking is Asking.DELVE else None
-            forward = Forward(ports, self._site.dial, running.coming, left)
+            left = {Asking.DELVE: self._left, Asking.DAP: _settle}.get(found.asking)
+            forward = Forward(ports, self._site.dial, running.coming, left, whole=True)
             with contextlib.suppress(DevcfgError):
                 local = await forward.listen()
                 self._forward, self._ports = forward, ports
@@ -224,6 +226,10 @@ class Debugging:
     def _entries(self, found: Debugger, local: int) -> dict[str, Any]:
         """Return what each editor attaches by, in its own form; None for one that cannot."""
         return forms.entries(attach_to(self._name, self._spec, found, local, self._site.place))
+
+
+async def _settle() -> None:
+    await asyncio.sleep(SETTLES)
 
 
 def _seen(running: Steered) -> Seen:

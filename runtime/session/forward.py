@@ -40,16 +40,27 @@ class Forward:
     """One listening port. `coming` tells whether a process that does not listen yet is on its way."""
 
     def __init__(
-        self, ports: Ports, dial: Dial, coming: Callable[[], bool], left: Callable[[], Awaitable[None]] | None = None
+        self,
+        ports: Ports,
+        dial: Dial,
+        coming: Callable[[], bool],
+        left: Callable[[], Awaitable[None]] | None = None,
+        *,
+        whole: bool = False,
     ) -> None:
-        """Take what it is to do. `left` is awaited whenever the last client has gone; the next one waits for it."""
+        """Take what it is to do. `left` is awaited whenever the last client has gone; the next one waits for it.
+
+        `whole` tells that a client which sends no more has gone, as one of a debugger has: the process is told at once.
+        """
         self._left = left
+        self._whole = whole
         self._parting = asyncio.Lock()
+        self._joined = 0
         self._ports = ports
         self._dial = dial
         self._coming = coming
         self._server: asyncio.Server | None = None
-        self._open: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.Task[None], asyncio.StreamReader] = {}
 
     async def listen(self) -> int:
         """Bind and return the local port. Raises `DevcfgError` where it is taken."""
@@ -72,21 +83,34 @@ class Forward:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._open.add(task)
-        task.add_done_callback(self._open.discard)
+        self._open[task] = reader
+        task.add_done_callback(self._open.pop)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with self._parting:
-                pass  # what the last client left is put right first
+            await self._parted(reader)
             far = await self._reach()
-            if far is not None:
-                await _join((reader, writer), far)
+            if far is None:
+                return
+            self._joined += 1
+            try:
+                await (_join_whole if self._whole else _join)((reader, writer), far)
+            finally:
+                self._joined -= 1
         finally:
             writer.close()
-        if self._left is not None and len(self._open) == 1:
+        if self._left is not None and not self._joined:
             async with self._parting:
                 await self._left()
+
+    async def _parted(self, reader: asyncio.StreamReader) -> None:
+        """Wait until what clients left that have gone is put right."""
+        if self._left is None:
+            return
+        if gone := [task for task, other in self._open.items() if other is not reader and other.at_eof()]:
+            await asyncio.wait(gone)
+        async with self._parting:
+            pass
 
     async def _reach(self) -> Pair | None:
         until, pause = asyncio.get_running_loop().time() + HOLD, PAUSE
@@ -109,6 +133,21 @@ async def _join(near: Pair, far: Pair) -> None:
     except* OSError:
         pass
     finally:
+        far[1].close()
+
+
+async def _join_whole(near: Pair, far: Pair) -> None:
+    """Carry bytes both ways until one has ended: the process learns at once that its client has gone.
+
+    Through a cluster it would not otherwise: the end of one direction cannot be said there.
+    """
+    pumps = [asyncio.ensure_future(_pump(near[0], far[1])), asyncio.ensure_future(_pump(far[0], near[1]))]
+    try:
+        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
         far[1].close()
 
 

@@ -1,60 +1,168 @@
-"""Editors as far as a debugger sees them: one that speaks DAP, and one that speaks CDP to Node's inspector."""
+"""Editors as far as a debugger sees them: what they have in common, and those that speak DAP.
 
-import asyncio
+Each is told where the debugger answers in the form that `devcfg debug -o json` prints, sets a breakpoint by a local
+path as its user does, and finds the file of the far side as its own documentation says.
+"""
+
 import json
+import os
 import socket
-import threading
-
-import aiohttp
+import time
 
 SECONDS = 60.0
+"""How long anything is waited for, on a loaded machine."""
+AGAIN = 1.0
+"""Seconds between two tries of an editor that comes back by itself: js-debug and JetBrains' IDEs take as long."""
 
 
-class Dap:
-    """An editor attached over DAP, with one breakpoint, in the order that VS Code says things."""
+class GoneError(Exception):
+    """The connection ended."""
 
-    def __init__(self, port, arguments):
-        self._socket = socket.create_connection(("127.0.0.1", port), SECONDS)
-        self._file = self._socket.makefile("rb")
-        self._seq, self._events, self._answers = 0, [], {}
-        self._arguments = arguments
+
+class RefusedError(Exception):
+    """The debugger answers with an error."""
+
+
+class Editor:
+    """One editor with one breakpoint."""
+
+    comes_back = False
+    """Whether it attaches again by itself after its program has ended, as its user has set it up to."""
+
+    def __init__(self, found):
+        self.port = found["port"]
+        self.mappings = [(one["local"], one["remote"]) for one in found["path_mappings"]]
+        self.breakpoint = None
 
     def attach(self, path, line):
-        """Attach with a breakpoint at a line of a local file; return whether it is one that can be hit."""
-        self.ask("initialize", adapterID="test", clientID="test", pathFormat="path", linesStartAt1=True)
-        attaching = self._send("attach", self._arguments)
-        self.wait_for("initialized")
-        found = self.ask("setBreakpoints", source={"path": str(path)}, breakpoints=[{"line": line}])
-        self.ask("configurationDone")
-        self._answer(attaching)
-        return found["breakpoints"][0]["verified"]
+        """Attach with a breakpoint at a line of a local file, and return once it is one that can be hit."""
+        raise NotImplementedError
 
-    def stopped(self, name):
-        """Wait for the breakpoint; return where it is and the value of a variable, then go on."""
-        thread = self.wait_for("stopped")["threadId"]
-        frame = self.ask("stackTrace", threadId=thread)["stackFrames"][0]
-        value = self.ask("evaluate", expression=name, frameId=frame["id"], context="watch")["result"]
-        self.ask("continue", threadId=thread)
-        return frame["source"]["path"], frame["line"], value
+    def stand(self, name):
+        """Wait until the program stands at the breakpoint; return the local file, the line, a variable's value."""
+        raise NotImplementedError
+
+    def go_on(self):
+        """Have the program go on from where it stands."""
+        raise NotImplementedError
 
     def leave(self):
         """Detach in order; the program goes on."""
+        raise NotImplementedError
+
+    def drop(self):
+        """Go without a word, as an editor that is killed."""
+        raise NotImplementedError
+
+    def wait_for_end(self):
+        """Return once the connection has ended."""
+        raise NotImplementedError
+
+    def stopped(self, name):
+        """Stand at the breakpoint, and go on."""
+        found = self.stand(name)
+        self.go_on()
+        return found
+
+    def come_back(self):
+        """Attach again with the same breakpoint once the program has ended, however often that takes."""
+        self.wait_for_end()
+        self.drop()
+        self.insist(*self.breakpoint)
+
+    def insist(self, path, line):
+        """Attach as somebody who tries again where it is refused."""
+        deadline = time.monotonic() + SECONDS
+        while True:
+            try:
+                return self.attach(path, line)
+            except (OSError, GoneError, RefusedError) as error:
+                assert time.monotonic() < deadline, f"no way to the program: {error}"
+                self.drop()
+                time.sleep(AGAIN)
+
+    def remote(self, path):
+        """Return where a local file is on the far side."""
+        return _mapped(str(path), self.mappings)
+
+    def local(self, path):
+        """Return which local file one of the far side is."""
+        return _mapped(path, [(far, near) for near, far in self.mappings])
+
+
+def _mapped(path, mappings):
+    for before, after in mappings:
+        if path.startswith(before + os.sep):
+            return after + path[len(before) :]
+    return path
+
+
+class Dap(Editor):
+    """An editor attached over DAP, in the order that VS Code says things."""
+
+    def __init__(self, found):
+        super().__init__(found)
+        self._socket = self._file = None
+
+    def arguments(self):
+        """Return what this debugger's extension sends with `attach`."""
+        return {}
+
+    def attach(self, path, line):
+        self.breakpoint = path, line
+        self._socket = socket.create_connection(("127.0.0.1", self.port), SECONDS)
+        self._file = self._socket.makefile("rb")
+        self._seq, self._events, self._answers = 0, [], {}
+        self.ask("initialize", adapterID="test", clientID="test", pathFormat="path", linesStartAt1=True)
+        attaching = self._send("attach", self.arguments())
+        self.wait_for("initialized", unless=attaching)
+        found = self.ask("setBreakpoints", source={"path": self.named(path)}, breakpoints=[{"line": line}])
+        self.ask("configurationDone")
+        self._answer(attaching)
+        assert found["breakpoints"][0]["verified"], found
+
+    def named(self, path):
+        """Return how a local file is named to the debugger: as it is, where that maps paths itself."""
+        return str(path)
+
+    def stand(self, name):
+        self._thread = self.wait_for("stopped")["threadId"]
+        frame = self.ask("stackTrace", threadId=self._thread)["stackFrames"][0]
+        value = self.ask("evaluate", expression=name, frameId=frame["id"], context="watch")["result"]
+        return frame["source"]["path"], frame["line"], value
+
+    def go_on(self):
+        self.ask("continue", threadId=self._thread)
+
+    def leave(self):
         self.ask("disconnect", terminateDebuggee=False)
         self.drop()
 
     def drop(self):
-        """Go without a word."""
-        self._file.close()
-        self._socket.close()
+        if self._socket is not None:
+            self._file.close()
+            self._socket.close()
+
+    def wait_for_end(self):
+        try:
+            while True:
+                self._read()
+        except (GoneError, OSError):
+            pass
 
     def ask(self, command, **arguments):
         return self._answer(self._send(command, arguments))
 
-    def wait_for(self, event):
+    def wait_for(self, event, *, unless=0):
+        """Return the body of an event, `unless` the request of this number fails."""
         while True:
             for at, one in enumerate(self._events):
                 if one["event"] == event:
                     return self._events.pop(at).get("body", {})
+            if not self._answers.get(unless, {}).get("success", True):
+                refusal = self._answers.pop(unless)
+                self.leave()
+                raise RefusedError(refusal)
             self._read()
 
     def _send(self, command, arguments):
@@ -68,7 +176,8 @@ class Dap:
         while seq not in self._answers:
             self._read()
         message = self._answers.pop(seq)
-        assert message["success"], message
+        if not message["success"]:
+            raise RefusedError(message)
         return message.get("body", {})
 
     def _read(self):
@@ -77,54 +186,59 @@ class Dap:
         while (line := self._file.readline()).strip():
             if line.lower().startswith(b"content-length:"):
                 length = int(line.partition(b":")[2])
-        assert length, "the connection ended"
-        message = json.loads(self._file.read(length))
+        data = self._file.read(length)
+        if not length or len(data) < length:
+            raise GoneError
+        message = json.loads(data)
         if message["type"] == "event":
             self._events.append(message)
         elif message["type"] == "response":
             self._answers[message["request_seq"]] = message
 
 
-def cdp_stop(port, url, line, name, ask):
-    """Set a breakpoint over CDP, have `ask` done meanwhile; return a variable's value where it stopped, then go on."""
+class Debugpy(Dap):
+    """VS Code's debugger for Python: debugpy maps paths itself."""
 
-    async def run():
-        async with aiohttp.ClientSession() as session:
-            async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
-                (target,) = await answer.json()
-            place = target["webSocketDebuggerUrl"].rpartition("/")[2]
-            async with session.ws_connect(f"http://127.0.0.1:{port}/{place}") as socket:
-                return await _stop(socket, url, line, name, ask)
-
-    return asyncio.run(asyncio.wait_for(run(), SECONDS))
+    def arguments(self):
+        mappings = [{"localRoot": local, "remoteRoot": remote} for local, remote in self.mappings]
+        return {"justMyCode": False, "pathMappings": mappings}
 
 
-async def _stop(socket, url, line, name, ask):
-    count, paused = 0, []
+class Delve(Dap):
+    """VS Code's debugger for Go: dlv maps paths itself."""
 
-    async def call(method, **params):
-        nonlocal count
-        count += 1
-        await socket.send_json({"id": count, "method": method, "params": params})
+    def arguments(self):
+        return {"mode": "remote", "substitutePath": [{"from": local, "to": remote} for local, remote in self.mappings]}
+
+
+class Rdbg(Dap):
+    """VS Code's debugger for Ruby, with the gem of Ruby 3.1.
+
+    That one maps no paths: `localfsMap` came with a later one, and is left unread. Attaching makes it pause: it tells
+    so once for the connection, once for `attach`, or for both together, and once more than it does behind
+    `configurationDone`. A `continue` too many would be kept, and have the program run over its next breakpoint.
+    """
+
+    def arguments(self):
+        return {"localfsMap": ",".join(f"{remote}:{local}" for local, remote in self.mappings)}
+
+    def attach(self, path, line):
+        self._untrue = 1
+        super().attach(path, line)
+
+    def named(self, path):
+        return self.remote(path)
+
+    def wait_for(self, event, *, unless=0):
         while True:
-            message = await socket.receive_json()
-            if message.get("method") == "Debugger.paused":
-                paused.append(message["params"])
-            if message.get("id") == count:
-                assert "error" not in message, message
-                return message["result"]
+            found = super().wait_for(event, unless=unless)
+            if event != "stopped" or found["reason"] != "pause":
+                return found
+            if self._untrue:
+                self._untrue -= 1
+            else:
+                self.ask("continue", threadId=found["threadId"])
 
-    await call("Runtime.enable")
-    await call("Debugger.enable")
-    await call("Debugger.setBreakpointByUrl", url=url, lineNumber=line - 1)
-    asking = threading.Thread(target=ask)
-    asking.start()
-    while not paused:
-        message = await socket.receive_json()
-        if message.get("method") == "Debugger.paused":
-            paused.append(message["params"])
-    frame = paused[0]["callFrames"][0]
-    found = await call("Debugger.evaluateOnCallFrame", callFrameId=frame["callFrameId"], expression=name)
-    await call("Debugger.resume")
-    await asyncio.get_running_loop().run_in_executor(None, asking.join)
-    return found["result"]["value"]
+    def stand(self, name):
+        path, line, value = super().stand(name)
+        return self.local(path), line, value

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from asking import free_port
 
 SECONDS = 60.0  # patience on a loaded machine; nothing waits this long when it works
 PYTHON = sys.executable
@@ -197,3 +198,32 @@ def program():
         return shutil.which(name) or pytest.skip(f"there is no {name} here")
 
     return find
+
+
+@pytest.fixture
+def debugged(project):
+    """Start a session of one program, and return its session and the port that its requests go to."""
+    ups = []
+
+    def start(program, text, command, **more):
+        project.write(f"src/{program}", text)
+        listens = free_port()
+        debug = {"port": free_port(), **more.pop("debug", {})}
+        project.config(
+            web={"command": command, "env": {"PORT": str(listens)}, "ports": [f":{listens}"], "debug": debug, **more}
+        )
+        ups.append(project.up())
+        port = ups[-1].wait_for("forwarding")["local"]
+        ups[-1].wait_for("restarted", generation=1)
+        return ups[-1], port
+
+    yield start
+    for up in ups:
+        assert up.process.poll() is not None or up.end() == 0, up.words
+
+
+def debug(project):
+    """Run `devcfg debug` and return what it says for programs."""
+    done = project.devcfg("debug", "-o", "json")
+    assert done.returncode == 0, f"{done.stderr}\n{project.log()}"
+    return json.loads(done.stdout)

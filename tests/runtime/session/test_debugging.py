@@ -5,103 +5,20 @@ import json
 import signal
 import socket
 import subprocess
-import threading
-import urllib.request
-from contextlib import closing
+import sys
 
 import pytest
+from asking import Asking, answer_of, free_port, listens
 from delve import find_dlv
-from editors import Dap, cdp_stop
-from tests.runtime.session.conftest import DEVCFG, PYTHON, eventually
-
-PYTHON_APP = """\
-import os
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        answer = 41
-        body = str(answer + 1).encode()
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(body)
-
-HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
-"""
-NODE_APP = """\
-const http = require("http");
-http.createServer((request, response) => {
-  const answer = 41;
-  response.end(String(answer + 1));
-}).listen(Number(process.env.PORT), "127.0.0.1");
-"""
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-class Asking:
-    """A request under way, as it is while the program stands at a breakpoint."""
-
-    def __init__(self, port):
-        self.answer = ""
-        self._port = port
-        self.thread = threading.Thread(target=self.ask)
-
-    def ask(self):
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"http://127.0.0.1:{self._port}/", timeout=60) as answer:
-            self.answer = answer.read().decode()
-
-    def begin(self):
-        self.thread.start()
-        return self
-
-    def end(self):
-        self.thread.join(60)
-        return self.answer
-
-
-@pytest.fixture
-def debugged(project):
-    """Start a session of one program, and return its session and the port that its requests go to."""
-    ups = []
-
-    def start(program, text, command, **more):
-        project.write(f"src/{program}", text)
-        listens = free_port()
-        debug = {"port": free_port(), **more.pop("debug", {})}
-        project.config(
-            web={"command": command, "env": {"PORT": str(listens)}, "ports": [f":{listens}"], "debug": debug, **more}
-        )
-        ups.append(project.up())
-        port = ups[-1].wait_for("forwarding")["local"]
-        ups[-1].wait_for("restarted", generation=1)
-        return ups[-1], port
-
-    yield start
-    for up in ups:
-        assert up.end() == 0, up.words
-
-
-def debug(project):
-    """Run `devcfg debug` and return what it says for programs."""
-    done = project.devcfg("debug", "-o", "json")
-    assert done.returncode == 0, f"{done.stderr}\n{project.log()}"
-    return json.loads(done.stdout)
-
-
-def mappings(found):
-    return [{"localRoot": one["local"], "remoteRoot": one["remote"]} for one in found["path_mappings"]]
+from editors import Debugpy, Delve
+from programs import GO, PYTHON
+from tests.runtime.session.conftest import DEVCFG, debug, eventually
 
 
 def hit(found, port, path, line, name):
     """Attach, have a request stop, and return where it did, a variable's value, and what the request got in the end."""
-    arguments = {"justMyCode": False, "pathMappings": mappings(found)}
-    editor = Dap(found["port"], arguments)
-    assert editor.attach(path, line)
+    editor = Debugpy(found)
+    editor.attach(path, line)
     asking = Asking(port).begin()
     where = editor.stopped(name)
     answer = asking.end()
@@ -109,7 +26,7 @@ def hit(found, port, path, line, name):
 
 
 def test_a_request_stops_at_a_breakpoint_of_a_local_path_and_again_after_a_save(project, debugged):
-    up, port = debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]})
+    up, port = debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"]})
     found = debug(project)
     local = project.root / "src" / "app.py"
 
@@ -124,7 +41,7 @@ def test_a_request_stops_at_a_breakpoint_of_a_local_path_and_again_after_a_save(
     editor, where, answer = hit(found, port, local, 7, "answer")
     assert (where, answer) == ((str(local), 7, "41"), "42")
 
-    project.write("src/app.py", PYTHON_APP.replace("41", "51"))  # while the editor is attached
+    project.write("src/app.py", PYTHON.replace("41", "51"))  # while the editor is attached
     up.wait_for("restarted", generation=3, command="debug")
     editor.drop()
     again = debug(project)
@@ -132,37 +49,18 @@ def test_a_request_stops_at_a_breakpoint_of_a_local_path_and_again_after_a_save(
     editor, where, answer = hit(again, port, local, 7, "answer")
     assert (where, answer) == ((str(local), 7, "51"), "52")
     editor.leave()
-    assert Asking(port).begin().end() == "52"
+    assert answer_of(port) == "52"
 
     assert project.devcfg("run").returncode == 0
     up.wait_for("restarted", command="run", after=len(up.events) - 1)
-    with closing(socket.socket()) as nobody:
-        assert nobody.connect_ex(("127.0.0.1", found["port"])) != 0
-    assert Asking(port).begin().end() == "52"
-
-
-def test_a_request_stops_in_node_and_again_after_a_save(project, debugged, program):
-    up, port = debugged("app.js", NODE_APP, {"run": [program("node"), "app.js"]})
-    found = debug(project)
-    url = f"file://{found['path_mappings'][0]['remote']}/app.js"
-
-    assert found["adapter"] == "node"
-    asking = Asking(port)
-    assert cdp_stop(found["port"], url, 4, "answer", asking.ask) == 41
-    assert asking.answer == "42"
-
-    project.write("src/app.js", NODE_APP.replace("41", "51"))
-    up.wait_for("restarted", generation=3, command="debug")
-    again = debug(project)
-    asking = Asking(port)
-    assert cdp_stop(again["port"], url, 4, "answer", asking.ask) == 51
-    assert asking.answer == "52"
+    assert not listens(found["port"])
+    assert answer_of(port) == "52"
 
 
 def test_debug_without_a_session_starts_one_that_goes_on(project):
     port = free_port()
-    project.write("src/app.py", PYTHON_APP)
-    command = {"run": [PYTHON, "app.py"]}
+    project.write("src/app.py", PYTHON)
+    command = {"run": [sys.executable, "app.py"]}
     project.config(web={"command": command, "env": {"PORT": str(port)}, "debug": {"port": free_port()}})
     refused = project.devcfg("debug", "--local")
     assert (refused.returncode, refused.stdout) == (2, "")
@@ -188,8 +86,8 @@ def test_debug_without_a_session_starts_one_that_goes_on(project):
 
 def test_a_session_that_starts_under_the_debugger_says_where_it_answers(project):
     port = free_port()
-    project.write("src/app.py", PYTHON_APP)
-    command = {"run": [PYTHON, "app.py"]}
+    project.write("src/app.py", PYTHON)
+    command = {"run": [sys.executable, "app.py"]}
     project.config(web={"command": command, "env": {"PORT": str(port)}, "debug": {"port": free_port()}})
     up = project.up("--yes", "--debug")
     up.wait_for("restarted", generation=1, command="debug")
@@ -203,7 +101,7 @@ def test_a_session_that_starts_under_the_debugger_says_where_it_answers(project)
 
 
 def test_a_session_is_not_started_under_a_debugger_that_no_command_can_be_put_under(project):
-    project.config(web={"command": {"run": [PYTHON, "-m", "gunicorn", "app"]}})
+    project.config(web={"command": {"run": [sys.executable, "-m", "gunicorn", "app"]}})
     done = project.devcfg("up", "--local", "--yes", "--debug")
 
     assert done.returncode == 2
@@ -212,7 +110,7 @@ def test_a_session_is_not_started_under_a_debugger_that_no_command_can_be_put_un
 
 
 def test_a_session_in_the_background_is_as_good_when_it_runs_already(project, debugged):
-    debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]})
+    debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"]})
     done = project.devcfg("up", "--local", "--yes", "--detach", "web")
 
     assert done.returncode == 0
@@ -221,7 +119,7 @@ def test_a_session_in_the_background_is_as_good_when_it_runs_already(project, de
 
 
 def test_debug_says_what_it_does_and_ends_with_the_line_that_editors_wait_for(project, debugged):
-    debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]})
+    debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"]})
     done = project.devcfg("debug")
 
     assert done.returncode == 0, done.stderr
@@ -236,7 +134,7 @@ def test_debug_says_what_it_does_and_ends_with_the_line_that_editors_wait_for(pr
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_task_that_stays_goes_back_to_run_when_it_is_ended(project, debugged, number):
-    up, port = debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]})
+    up, port = debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"]})
     task = staying(project)
     assert task.stdout.readline() == "[devcfg] starting\n"
     assert task.stdout.readline().startswith("[devcfg] debugger ready 127.0.0.1:2")
@@ -244,11 +142,11 @@ def test_a_task_that_stays_goes_back_to_run_when_it_is_ended(project, debugged, 
 
     assert (task.wait(60), task.stdout.read()) == (0, "")
     up.wait_for("restarted", generation=3, command="run")
-    assert Asking(port).begin().end() == "42"
+    assert answer_of(port) == "42"
 
 
 def test_a_task_that_stays_says_in_one_line_why_it_does_not(project, debugged):
-    debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]}, debug={"adapter": "dotnet"})
+    debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"]}, debug={"adapter": "dotnet"})
     done = project.devcfg("debug", "--stay")
 
     assert done.returncode == 2
@@ -258,11 +156,11 @@ def test_a_task_that_stays_says_in_one_line_why_it_does_not(project, debugged):
 
 
 def test_a_task_that_stays_ends_when_somebody_goes_back_to_run(project, debugged):
-    debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]})
+    debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"]})
     task = staying(project)
     assert task.stdout.readline() == "[devcfg] starting\n"
     assert task.stdout.readline().startswith("[devcfg] debugger ready")
-    project.write("src/app.py", PYTHON_APP.replace("41", "51"))
+    project.write("src/app.py", PYTHON.replace("41", "51"))
     assert task.stdout.readline() == "[devcfg] restarting\n"
     assert task.stdout.readline().startswith("[devcfg] debugger ready")
     assert project.devcfg("run").returncode == 0
@@ -276,8 +174,8 @@ def staying(project):
 
 
 def test_a_program_that_waits_starts_when_an_editor_has_come(project, debugged):
-    text = "import sys\nsys.stdout.write('BEGUN\\n'); sys.stdout.flush()\n" + PYTHON_APP
-    _, port = debugged("app.py", text, {"run": [PYTHON, "app.py"]}, debug={"wait": True})
+    text = "import sys\nsys.stdout.write('BEGUN\\n'); sys.stdout.flush()\n" + PYTHON
+    _, port = debugged("app.py", text, {"run": [sys.executable, "app.py"]}, debug={"wait": True})
     found = debug(project)
 
     assert project.log().count("BEGUN") == 1  # the one that ran before
@@ -288,8 +186,9 @@ def test_a_program_that_waits_starts_when_an_editor_has_come(project, debugged):
 
 
 def test_a_debugger_that_is_not_there_is_said_and_run_goes_on(project, debugged):
-    command = {"run": [PYTHON, "app.py"], "debug": [PYTHON, "-I", "-S", "-m", "debugpy", "--listen", "1", "app.py"]}
-    up, port = debugged("app.py", PYTHON_APP, command, debug={"port": 1})
+    run = [sys.executable, "app.py"]
+    command = {"run": run, "debug": [run[0], "-I", "-S", "-m", "debugpy", "--listen", "1", run[1]]}
+    up, port = debugged("app.py", PYTHON, command, debug={"port": 1})
     done = project.devcfg("debug")
 
     assert (done.returncode, done.stdout) == (1, "")
@@ -297,24 +196,24 @@ def test_a_debugger_that_is_not_there_is_said_and_run_goes_on(project, debugged)
     assert "web | " in done.stderr and "No module named debugpy" in done.stderr
     assert "pip install debugpy" in done.stderr
     up.wait_for("restarted", command="run", after=len(up.events) - 2)
-    assert Asking(port).begin().end() == "42"
+    assert answer_of(port) == "42"
 
 
 def test_a_program_that_ends_at_once_is_quoted_and_run_goes_on(project, debugged):
     port = free_port()
-    ends = [PYTHON, "-c", "import sys; sys.exit('no debugging today')", "--listen", f"127.0.0.1:{port}"]
-    _, serves = debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"], "debug": ends}, debug={"port": port})
+    ends = [sys.executable, "-c", "import sys; sys.exit('no debugging today')", "--listen", f"127.0.0.1:{port}"]
+    _, serves = debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"], "debug": ends}, debug={"port": port})
     done = project.devcfg("debug")
 
     assert done.returncode == 1
     assert "web | no debugging today" in done.stderr
     assert "the process ended with code 1 before debugpy answered" in done.stderr
-    eventually(lambda: Asking(serves).begin().end() == "42", "the answer of `run`")
+    eventually(lambda: answer_of(serves) == "42", "the answer of `run`")
 
 
 @pytest.mark.parametrize("adapter", ["php", "dotnet", "lldb"])
 def test_an_adapter_that_cannot_be_run_leaves_the_process_alone(project, debugged, adapter):
-    up, _ = debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]}, debug={"adapter": adapter})
+    up, _ = debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"]}, debug={"adapter": adapter})
     done = project.devcfg("debug")
 
     assert done.returncode == 2
@@ -323,7 +222,7 @@ def test_an_adapter_that_cannot_be_run_leaves_the_process_alone(project, debugge
 
 
 def test_the_services_own_local_port_gives_way_to_the_next_that_is_free(project, debugged):
-    debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]})
+    debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"]})
     first = debug(project)["port"]
     assert project.devcfg("run").returncode == 0
     with contextlib.ExitStack() as stack:
@@ -335,31 +234,12 @@ def test_the_services_own_local_port_gives_way_to_the_next_that_is_free(project,
 
 
 def test_links_in_the_way_to_the_project_stay_as_the_user_has_them(project, debugged):
-    debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]})
+    debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"]})
     link = project.home / "link"
     link.symlink_to(project.root)
     project.root, project.env["PWD"] = link, str(link)
 
     assert debug(project)["path_mappings"][0]["local"] == str(link / "src")
-
-
-GO_APP = """\
-package main
-
-import (
-	"fmt"
-	"net/http"
-	"os"
-)
-
-func main() {
-	http.HandleFunc("/", func(writer http.ResponseWriter, request *http.Request) {
-		answer := 41
-		fmt.Fprint(writer, answer+1)
-	})
-	http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil)
-}
-"""
 
 
 @pytest.fixture
@@ -368,21 +248,20 @@ def go(project, program, tmp_path):
     found = program("go")
     find_dlv()
     project.write("src/go.mod", "module app\n\ngo 1.21\n")
-    project.write("src/main.go", GO_APP)
+    project.write("src/main.go", GO)
     words = [found, "build", "-gcflags=all=-N -l", "-o", str(tmp_path / "warm"), "."]
     subprocess.run(words, cwd=project.root / "src", check=True, timeout=600)
     return found
 
 
 def attach_to_go(found, path, line):
-    mappings = [{"from": one["local"], "to": one["remote"]} for one in found["path_mappings"]]
-    editor = Dap(found["port"], {"mode": "remote", "substitutePath": mappings})
-    assert editor.attach(path, line)
+    editor = Delve(found)
+    editor.attach(path, line)
     return editor
 
 
 def test_a_request_stops_in_go_and_an_editor_that_goes_leaves_nothing_frozen(project, debugged, go):
-    _, port = debugged("main.go", GO_APP, {"run": [go, "run", "."]})
+    _, port = debugged("main.go", GO, {"run": [go, "run", "."]})
     eventually(lambda: answers(port), "the first answer")
     found = debug(project)
     local = project.root / "src" / "main.go"
@@ -398,19 +277,14 @@ def test_a_request_stops_in_go_and_an_editor_that_goes_leaves_nothing_frozen(pro
     editor.wait_for("stopped")
     editor.drop()  # while the program stands at the breakpoint
     assert asking.end() == "42"
-    assert Asking(port).begin().end() == "42"
+    assert answer_of(port) == "42"
 
     editor = attach_to_go(found, local, 12)
     editor.drop()  # while the program runs, with a breakpoint set
     eventually(lambda: answers(port), "the answer")
-    assert Asking(port).begin().end() == "42"
+    assert answer_of(port) == "42"
     assert sorted(one.name for one in (project.root / "src").iterdir()) == ["app.py", "go.mod", "main.go"]
 
 
 def answers(port):
-    try:
-        asking = Asking(port)
-        asking.ask()
-    except OSError:
-        return False
-    return asking.answer == "42"
+    return answer_of(port) == "42"

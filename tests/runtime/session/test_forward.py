@@ -125,3 +125,57 @@ def test_what_the_last_client_left_is_put_right_before_the_next_one_comes():
         return order
 
     assert asyncio.run(asyncio.wait_for(check(), 60)) == ["came", "came", "left", "put right", "came"]
+
+
+def test_a_client_right_behind_one_that_goes_waits_until_that_is_put_right():
+    async def check():
+        order = []
+
+        async def serve(reader, writer):
+            order.append("came")
+            await reader.read()
+            writer.close()
+
+        async def left():
+            await asyncio.sleep(0.1)
+            order.append("put right")
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        forward = Forward(Ports(0, server.sockets[0].getsockname()[1]), dial, lambda: False, left, whole=True)
+        local = await forward.listen()
+        for came in range(1, 6):
+            _, writer = await dial(local)
+            while order.count("came") < came:
+                await asyncio.sleep(0.01)
+            writer.close()
+        await forward.close()
+        server.close()
+        return order
+
+    assert asyncio.run(asyncio.wait_for(check(), 60)) == ["came", "put right"] * 4 + ["came"]
+
+
+def test_a_client_of_a_debugger_that_sends_no_more_has_gone_though_the_process_would_go_on():
+    async def check():
+        gone = asyncio.Event()
+        still = []
+
+        async def serve(reader, writer):
+            still.append(writer)  # it sends nothing, and ends nothing
+            await reader.read()
+
+        async def left():
+            gone.set()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        forward = Forward(Ports(0, server.sockets[0].getsockname()[1]), dial, lambda: False, left, whole=True)
+        _, writer = await dial(await forward.listen())
+        while not still:
+            await asyncio.sleep(0.01)
+        writer.close()
+        await gone.wait()
+        await forward.close()
+        still[0].close()
+        server.close()
+
+    asyncio.run(asyncio.wait_for(check(), 60))
