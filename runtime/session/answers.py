@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from devcfg.runtime.debug.probe import NotReadyError
 from devcfg.runtime.link.agent import State
+from devcfg.runtime.session.attaching import how_to_attach
 from devcfg.runtime.session.control import Answer
 from devcfg.runtime.session.display import visible_log
 from devcfg.runtime.session.service import Running
@@ -133,6 +134,8 @@ class Answers:
                 else:
                     yield {"json": told}
                     yield {"data": f"[devcfg] debugger ready {told['host']}:{told['port']}"}
+                    for words in how_to_attach(project, told):
+                        yield {"words": f"{name}: {words}"}
         except NotReadyError as error:
             for line in error.last:
                 yield {"words": f"{name} | {visible_log(line)}"}

@@ -127,6 +127,9 @@ def test_debug_says_what_it_does_and_ends_with_the_line_that_editors_wait_for(pr
     assert done.stdout.count("\n") == 1
     assert "web: python (debugpy), as `command.run` starts `" in done.stderr
     assert "-m debugpy --listen 127.0.0.1:" in done.stderr
+    assert 'web: an entry for VS Code: {"name": "devcfg: attach web", "type": "debugpy", ' in done.stderr
+    assert project.devcfg("ide", "vscode", "--write").returncode == 0
+    assert "web: VS Code: start `devcfg: attach web`" in project.devcfg("debug").stderr
     rows = json.loads(project.devcfg("status", "-o", "json").stdout)["services"][0]
     assert rows["process"]["command"] == "debug"
     assert done.stdout.split(":")[-1].strip() in {str(one["local"]) for one in rows["forwards"]}
