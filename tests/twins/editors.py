@@ -37,6 +37,29 @@ class Dap:
         self.ask("continue", threadId=thread)
         return frame["source"]["path"], frame["line"], value
 
+    def wait_for_output(self, text):
+        """Wait until something is said to the user."""
+        while text not in (found := self.wait_for("output").get("output", "")):
+            pass
+        return found
+
+    def refused(self, command, **arguments):
+        """Ask for what is not granted, and return the words of the refusal."""
+        seq = self._send(command, arguments)
+        while seq not in self._answers:
+            self._read()
+        message = self._answers.pop(seq)
+        assert not message["success"], message
+        return message["message"]
+
+    def ended(self):
+        """Return whether the connection has ended, once it has nothing more to say."""
+        try:
+            while True:
+                self._read()
+        except AssertionError:
+            return True
+
     def leave(self):
         """Detach in order; the program goes on."""
         self.ask("disconnect", terminateDebuggee=False)
