@@ -181,15 +181,18 @@ class Visit:
             return first
         loop, pause = asyncio.get_running_loop(), PAUSE
         while True:
-            if self._way.coming():
+            coming = self._way.coming()
+            if coming:
                 self._absent = None
-            else:
-                self._absent = self._absent or loop.time()
-                if loop.time() - self._absent > GRACE:
-                    return None
-            with contextlib.suppress(OSError):
-                if self._way.ready is None or await self._way.ready():
-                    return Upstream(await self._way.dial())
+            elif self._absent is None:
+                self._absent = loop.time()
+            elif loop.time() - self._absent > GRACE:
+                return None
+            # Without a process a debugger may answer for a moment, but there is nothing behind it.
+            if coming or self._early is not None:
+                with contextlib.suppress(OSError):
+                    if self._way.ready is None or await self._way.ready():
+                        return Upstream(await self._way.dial())
             await asyncio.sleep(pause)
             pause = min(pause * 1.2, PAUSE_LAST)
 

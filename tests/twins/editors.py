@@ -17,6 +17,8 @@ class Dap:
         self._socket = socket.create_connection(("127.0.0.1", port), SECONDS)
         self._file = self._socket.makefile("rb")
         self._seq, self._events, self._answers = 0, [], {}
+        self.asked = []
+        """What it was asked itself."""
         self._arguments = arguments
 
     def attach(self, path, line):
@@ -106,6 +108,8 @@ class Dap:
             self._events.append(message)
         elif message["type"] == "response":
             self._answers[message["request_seq"]] = message
+        else:
+            self.asked.append(message)
 
 
 def cdp_stop(port, url, line, name, ask):

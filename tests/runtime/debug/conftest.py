@@ -233,6 +233,11 @@ class Request:
                     self._found.append(error)
                 time.sleep(0.02)
 
+    def ended(self):
+        """Wait until it has come to an end, whichever."""
+        self._thread.join(SECONDS)
+        assert self._found
+
     def answer(self):
         self._thread.join(SECONDS)
         (found,) = self._found
