@@ -38,7 +38,6 @@ class Kept:
 
     async def give(self, up: Upstream) -> None:
         """Take the connection back from an editor that has gone."""
-        up.awaiting.clear()  # nobody waits for these answers any more
         if up.ended:
             self._up = None
             return
@@ -83,13 +82,23 @@ async def _clear(up: Upstream) -> None:
         async with asyncio.timeout(PATIENCE):
             if not up.configured:
                 await up.answer("configurationDone", None)
-            if up.standing is None:
-                up.ask("pause", {"threadId": 1})
-                await up.until(lambda: up.standing is not None)
-            thread = up.standing
-            frames = items(members(await up.answer("stackTrace", {"threadId": thread})).get("stackFrames"))
-            if not frames:
-                return
-            arguments = {"expression": CLEAR, "frameId": number(members(frames[0]).get("id")), "context": "repl"}
-            await up.answer("evaluate", arguments)
-            await up.answer("continue", {"threadId": thread})
+        frame = await _frame(up) if up.standing is not None else None
+        if frame is None:
+            up.standing = None
+            up.ask("pause", {"threadId": 1})
+            frame = await _frame(up)
+        async with asyncio.timeout(PATIENCE):
+            await up.answer("evaluate", {"expression": CLEAR, "frameId": frame, "context": "repl"})
+            await up.answer("continue", {"threadId": up.standing or 1})
+    up.awaiting.clear()
+    up.pausing = False
+
+
+async def _frame(up: Upstream) -> int | None:
+    """Return a frame of a program that stands, which it does once it answers; None where it does not come to stand."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            await up.until(lambda: up.standing is not None)
+            found = members(await up.answer("stackTrace", {"threadId": up.standing}))
+            return number(members((items(found.get("stackFrames")) or [None])[0]).get("id"))
+    return None

@@ -171,7 +171,8 @@ class Sticky:
             self._seat.release()
 
     async def _stay(self, editor: Editor, first: Upstream | None) -> None:
-        way = Way(lambda: self._dial(self._port), self._coming, self._ready, self._local, self._say)
+        keeps = self._kept is not None
+        way = Way(lambda: self._dial(self._port), self._coming, self._ready, self._local, keeps, self._say)
         visit = Visit(editor, way, first)
         try:
             with contextlib.suppress(MalformedError):

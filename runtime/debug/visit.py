@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from devcfg.runtime.debug.border import CHILDREN, RESTARTS, capable, child, child_request
-from devcfg.runtime.debug.dap import MalformedError, Message, event, items, members, number, response
+from devcfg.runtime.debug.dap import MalformedError, Message, event, items, members, response
 from devcfg.runtime.debug.editor import Editor
 from devcfg.runtime.debug.greetings import Pair
+from devcfg.runtime.debug.pauses import Pauses
 from devcfg.runtime.debug.said import ONCE, STARTS, Key, key_of
 from devcfg.runtime.debug.upstream import Asked, Upstream
 
@@ -48,6 +49,8 @@ class Way:
     """Whether a debugger that listens takes an editor already; raises `OSError`."""
     port: int
     """Our own, which leads here again."""
+    keeps: bool
+    """Whether the debugger grants one session in its life."""
     tell: Callable[[str], None]
 
 
@@ -67,8 +70,8 @@ class Visit:
         self._owed: dict[str, Message] = {}
         self._todo: list[Key] = []
         self._held: list[Message] = []
-        self._anew = self._resumed = False
-        self._paused: int | None = None
+        self._anew = False
+        self._pauses: Pauses | None = None
         self._set = 0
         self._absent: float | None = None
 
@@ -225,7 +228,8 @@ class Visit:
         """Have a debugger hear what the editor has said, in the protocol's order, until nothing is left unheard."""
         editor, said = self._editor, self._editor.said
         editor.marks.renew()
-        self._held, self._anew, self._resumed, self._paused, self._set = [], editor.greeted, False, None, 0
+        self._held, self._anew, self._set = [], editor.greeted, 0
+        self._pauses = Pauses(up, hides=self._anew or self._way.keeps)
         if self._early is not None:
             early, self._early, self._live = self._early, None, True
             for message in early:
@@ -249,7 +253,6 @@ class Visit:
         self._live = True
         if self._anew:
             self._welcome()
-            self._resume(up)
 
     async def _ask(self, up: Upstream, command: str, arguments: Any) -> None:
         """Ask what the editor has said, and wait for the answer."""
@@ -266,12 +269,6 @@ class Visit:
         if editor.said.supports("supportsInvalidatedEvent"):
             editor.send(event("invalidated", areas=["all"]))
 
-    def _resume(self, up: Upstream) -> None:
-        """Have a program go on that our attaching has stopped, as it does in Ruby; once, lest it pass a breakpoint."""
-        if self._paused is not None and up.configured and not self._resumed:
-            self._resumed = True
-            up.ask("continue", {"threadId": self._paused})
-
     # ---- what a debugger says
 
     async def _read(self, up: Upstream) -> None:
@@ -284,7 +281,7 @@ class Visit:
             case "response" if asked is not None:
                 self._answer(message, asked)
             case "event":
-                self._event(up, message, members(message.get("body")))
+                self._event(message, members(message.get("body")))
             case "request":
                 self._asked(up, message)
         await self._editor.drain()
@@ -297,8 +294,12 @@ class Visit:
                 self._set_again(key, body)
             elif asked.command in ONCE and not good:
                 raise _RefusedError(str(message.get("message", ""))[:200])
+            elif self._pauses is not None:
+                self._pauses.answered(asked.command)
             return
         made = {**message, "request_seq": asked.asker["seq"]}
+        if asked.command == "configurationDone" and self._pauses is not None:
+            self._pauses.resume()
         if asked.command == "initialize" and good:
             made["body"] = capable(body)
         elif key is not None and good:
@@ -311,7 +312,7 @@ class Visit:
         for one in self._editor.marks.again(key, body):
             self._editor.send(event("breakpoint", reason="changed", breakpoint=one))
 
-    def _event(self, up: Upstream, message: Message, body: dict[str, Any]) -> None:
+    def _event(self, message: Message, body: dict[str, Any]) -> None:
         editor, name = self._editor, message["event"]
         if name in ("terminated", "exited") and not editor.said.child:
             self._held.append(message)
@@ -326,9 +327,7 @@ class Visit:
                 editor.initialized()
                 return
             case "stopped":
-                if self._anew and body.get("reason") == "pause" and not up.pausing:
-                    self._paused = number(body.get("threadId"))
-                    self._resume(up)
+                if self._pauses is not None and self._pauses.stopped(body):
                     return
                 if "hitBreakpointIds" in body:
                     hit = [editor.marks.own(one) for one in items(body["hitBreakpointIds"])]
