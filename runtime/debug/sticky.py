@@ -14,7 +14,8 @@ from devcfg.runtime.debug.editor import Editor
 from devcfg.runtime.debug.greetings import Pair
 from devcfg.runtime.debug.kept import Kept
 from devcfg.runtime.debug.upstream import Upstream
-from devcfg.runtime.debug.visit import Visit, Way
+from devcfg.runtime.debug.visit import Visit
+from devcfg.runtime.debug.way import Way
 from devcfg.runtime.session.forward import HOLD, Dial, Ports, bind, join, reach
 
 SILENCE = 0.3
@@ -56,6 +57,9 @@ class Sticky:
         self._server: asyncio.Server | None = None
         self._local = 0
         self._open: set[asyncio.Task[None]] = set()
+        self._visits: set[Visit] = set()
+        self._gate = asyncio.Event()
+        self._gate.set()
 
     async def listen(self, local: int) -> int:
         """Bind and return the local port, a free one for 0. Raises `DevcfgError` where it is taken."""
@@ -72,6 +76,19 @@ class Sticky:
         await asyncio.gather(*self._open, return_exceptions=True)
         if self._kept is not None:
             await self._kept.close()
+
+    async def release(self) -> None:
+        """Let go of a debugger that is about to be ended; editors stay, and wait for `resume`.
+
+        A dlv that is told to end does not while an editor is attached to it and its program runs.
+        """
+        self._gate.clear()
+        if self._kept is None:
+            await asyncio.gather(*(visit.release() for visit in self._visits))
+
+    def resume(self) -> None:
+        """Have editors go on to the debugger that is there, or comes."""
+        self._gate.set()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(self._serve((reader, writer)))
@@ -171,9 +188,10 @@ class Sticky:
             self._seat.release()
 
     async def _stay(self, editor: Editor, first: Upstream | None) -> None:
+        way = Way(lambda: self._dial(self._port), self._coming, self._gate, self._ready)
         keeps = self._kept is not None
-        way = Way(lambda: self._dial(self._port), self._coming, self._ready, self._local, keeps, self._say)
-        visit = Visit(editor, way, first)
+        visit = Visit(editor, way, first, port=self._local, keeps=keeps, tell=self._say)
+        self._visits.add(visit)
         try:
             with contextlib.suppress(MalformedError):
                 await visit.stay()
@@ -181,6 +199,8 @@ class Sticky:
             visit.dismiss()
             await self._leave(visit.up, CLOSING)
             raise
+        finally:
+            self._visits.discard(visit)
         async with self._parting:
             if self._kept is not None and visit.up is not None:
                 await self._kept.give(visit.up)

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-from devcfg.runtime.debug.border import CHILDREN, RESTARTS, capable, child, child_request
+from devcfg.runtime.debug.border import CHILDREN, DETACH, RESTARTS, capable, child, child_request
 from devcfg.runtime.debug.dap import MalformedError, Message, event, items, members, response
 from devcfg.runtime.debug.editor import Editor
-from devcfg.runtime.debug.greetings import Pair
 from devcfg.runtime.debug.pauses import Pauses
 from devcfg.runtime.debug.said import ONCE, STARTS, Key, key_of
 from devcfg.runtime.debug.upstream import Asked, Upstream
+from devcfg.runtime.debug.way import PAUSE, PAUSE_LAST, Way
 
-GRACE = 2.0
-"""Seconds without a process, after which none is on its way: between two there may be none for a moment."""
-PAUSE, PAUSE_LAST = 0.02, 0.25
-"""Seconds between two tries: a try in a cluster is no cheap one."""
 LASTS = 5.0
 """Seconds after which a connection is held to have been one, so that the next try comes at once."""
 REFUSALS = 5
 """How often a new debugger may refuse what the last one took, as one does that is going down."""
+RELEASE = 2.0
+"""Seconds that a debugger may take to let go before it is ended."""
 EARLY = 64
 """Requests that wait for the first connection."""
 AWAY = "the process is on its way: ask again once the debugger is back"
@@ -38,29 +35,28 @@ class _RefusedError(Exception):
     """The debugger does not take what was said; the message is in its words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """What leads to the debuggers of one dev process."""
-
-    dial: Callable[[], Awaitable[Pair]]
-    """Raises `OSError` while nothing listens."""
-    coming: Callable[[], bool]
-    ready: Callable[[], Awaitable[bool]] | None
-    """Whether a debugger that listens takes an editor already; raises `OSError`."""
-    port: int
-    """Our own, which leads here again."""
-    keeps: bool
-    """Whether the debugger grants one session in its life."""
-    tell: Callable[[str], None]
-
-
 class Visit:
     """One editor, from its first message to its last."""
 
-    def __init__(self, editor: Editor, way: Way, first: Upstream | None = None) -> None:
-        """Take the editor, and a debugger if one is connected already."""
+    def __init__(
+        self,
+        editor: Editor,
+        way: Way,
+        first: Upstream | None,
+        *,
+        port: int,
+        keeps: bool,
+        tell: Callable[[str], None],
+    ) -> None:
+        """Take the editor, the way to debuggers, and the first of them if it is connected already.
+
+        `port` is our own, which leads here again; `keeps` says that a debugger grants one session in its life.
+        """
         self._editor = editor
         self._way = way
+        self._port = port
+        self._keeps = keeps
+        self._tell = tell
         self._first = first
         self.up: Upstream | None = None
         """The debugger that is connected, or was last."""
@@ -73,7 +69,7 @@ class Visit:
         self._anew = False
         self._pauses: Pauses | None = None
         self._set = 0
-        self._absent: float | None = None
+        self._parted = asyncio.Event()
 
     async def stay(self) -> None:
         """Serve the editor until it goes, or no debugger comes any more. What is connected then is `up`."""
@@ -94,6 +90,19 @@ class Visit:
             self._editor.send(response(message, refused=LOST))
         self._owed.clear()
         self._editor.dismiss(self._held)
+
+    async def release(self) -> None:
+        """Let go of the debugger in order, as far as it lets us; the editor stays."""
+        up = self.up
+        if up is None or not self._live or not up.configured:
+            return
+        self._live = False
+        self._parted.clear()
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(RELEASE):
+                up.ask("disconnect", DETACH)
+                await up.drain()
+                await self._parted.wait()
 
     # ---- what the editor says
 
@@ -155,7 +164,7 @@ class Visit:
     async def _follow(self) -> None:
         """Pass on what debuggers say until none is on its way."""
         loop, pause, refusals, over = asyncio.get_running_loop(), PAUSE, 0, False
-        while not over and (up := await self._reach()) is not None:
+        while not over and (up := await self._next()) is not None:
             self.up, began = up, loop.time()
             try:
                 await self._catch_up(up)
@@ -174,30 +183,14 @@ class Visit:
             self._live = False
             up.close()
             self._lost(up)
+            self._parted.set()
             pause = PAUSE if loop.time() - began > LASTS else min(pause * 1.5, PAUSE_LAST)
             await asyncio.sleep(0 if over else pause)
         self.dismiss()
 
-    async def _reach(self) -> Upstream | None:
+    async def _next(self) -> Upstream | None:
         first, self._first = self._first, None
-        if first is not None:
-            return first
-        loop, pause = asyncio.get_running_loop(), PAUSE
-        while True:
-            coming = self._way.coming()
-            if coming:
-                self._absent = None
-            elif self._absent is None:
-                self._absent = loop.time()
-            elif loop.time() - self._absent > GRACE:
-                return None
-            # Without a process a debugger may answer for a moment, but there is nothing behind it.
-            if coming or self._early is not None:
-                with contextlib.suppress(OSError):
-                    if self._way.ready is None or await self._way.ready():
-                        return Upstream(await self._way.dial())
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.2, PAUSE_LAST)
+        return first or await self._way.reach(first=self._early is not None)
 
     def _lost(self, up: Upstream) -> None:
         """Tell the editor what the end of a debugger means, and that alone."""
@@ -220,7 +213,7 @@ class Visit:
 
     def _complain(self, words: str) -> None:
         self._editor.say(words, "important")
-        self._way.tell(words)
+        self._tell(words)
 
     # ---- a new one
 
@@ -229,7 +222,7 @@ class Visit:
         editor, said = self._editor, self._editor.said
         editor.marks.renew()
         self._held, self._anew, self._set = [], editor.greeted, 0
-        self._pauses = Pauses(up, hides=self._anew or self._way.keeps)
+        self._pauses = Pauses(up, hides=self._anew or self._keeps)
         if self._early is not None:
             early, self._early, self._live = self._early, None, True
             for message in early:
@@ -318,7 +311,7 @@ class Visit:
             self._held.append(message)
             raise _LostError
         if name in CHILDREN:
-            found = child(editor.said, body, self._way.port)
+            found = child(editor.said, body, self._port)
             if found is not None:
                 editor.send({**message, "body": found})
             return
@@ -344,7 +337,7 @@ class Visit:
         """Take a request of the debugger: one that attaches to a subprocess passes, no other does."""
         found = None
         if self._editor.said.supports("supportsStartDebuggingRequest"):
-            found = child_request(self._editor.said, message, self._way.port)
+            found = child_request(self._editor.said, message, self._port)
         up.reply(message, refused="" if found is not None else "devcfg does not pass this on")
         if found is not None:
             self._editor.send(found)

@@ -7,7 +7,7 @@ import threading
 
 import aiohttp
 
-SECONDS = 15.0
+SECONDS = 60.0
 
 
 class Dap:

@@ -119,6 +119,9 @@ class Proxied:
 
         return self.run(others())
 
+    def resume(self):
+        self._loop.call_soon_threadsafe(self.sticky.resume)
+
     def close(self):
         self.run(self.sticky.close())
 
@@ -159,6 +162,8 @@ class Served:
         self.http = int(env["PORT"])
         self._env = {**os.environ, **env, "DEVCFG_TEST": str(folder)}
         self.process = None
+        self.killed = False
+        """Whether it had to be killed, as it did not end by the signal."""
 
     def start(self):
         with open(self.log, "ab") as out:
@@ -179,6 +184,7 @@ class Served:
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
+            self.killed = True
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         deadline = time.monotonic() + SECONDS

@@ -291,6 +291,7 @@ def test_a_program_that_attaching_has_stopped_goes_on_once(adapter, proxied):
     proxy = proxied(twin.port)
     editor = attached(proxy)
     reloaded(editor)
+    twin.wait_for("continue", 1)
     editor.ask("last")
 
     assert twin.commands(1).count("continue") == 1

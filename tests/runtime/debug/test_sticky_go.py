@@ -86,6 +86,24 @@ def test_an_editor_stays_with_its_breakpoint_while_the_program_is_started_anew(p
     editor.leave()
 
 
+def test_a_debugger_that_is_let_go_ends_in_order_under_an_editor(program, proxied):
+    found, port, file = program
+    proxy = delve(proxied, port)
+    editor = attached(proxy.local, file)
+    for stands in (False, True, False):
+        if stands:
+            found.ask()
+            editor.wait_for("stopped")
+        proxy.run(proxy.sticky.release())
+        found.end()
+        found.start()
+        proxy.resume()
+        editor.wait_for_output("reloaded, 1 breakpoint set again")
+        assert hit(found, editor, file) == "42"
+    assert not found.killed
+    editor.leave()
+
+
 def test_an_editor_that_is_gone_at_a_breakpoint_leaves_a_program_that_answers(program, proxied):
     found, port, file = program
     proxy = delve(proxied, port)
