@@ -131,6 +131,9 @@ class Sticky:
         asking = [asyncio.ensure_future(pair[0].read(1)) for pair in (near, far)]
         try:
             await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            far[1].close()
+            raise
         finally:
             for task in asking:
                 task.cancel()
@@ -142,8 +145,6 @@ class Sticky:
             return
         if isinstance(said, bytes):
             far[1].write(said)
-            if not said and far[1].can_write_eof():
-                far[1].write_eof()
         await join(near, far)
 
     async def _begin(self, near: Pair, first: bytes, far: Pair | None) -> None:
@@ -195,7 +196,7 @@ class Sticky:
         try:
             with contextlib.suppress(MalformedError):
                 await visit.stay()
-        except asyncio.CancelledError:
+        except BaseException:  # whatever ends it, nothing stays as this editor wanted it
             visit.dismiss()
             await self._leave(visit.up, CLOSING)
             raise

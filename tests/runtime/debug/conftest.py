@@ -13,7 +13,9 @@ import time
 import urllib.request
 
 import pytest
+from adapters import Adapter
 from delve import find_dlv
+from editors import Dap
 
 from devcfg.runtime.debug.sticky import Sticky
 
@@ -265,3 +267,26 @@ def served(tmp_path):
     yield start
     for one in begun:
         one.end()
+
+
+@pytest.fixture
+def adapter():
+    """Open an adapter that plays scripts."""
+    opened = []
+
+    def start(*scripts):
+        opened.append(Adapter(*scripts))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.close()
+
+
+FILE = "/src/app.py"
+
+
+def attached(proxy, **more):
+    editor = Dap(proxy.local, {"request": "attach", **more})
+    assert editor.attach(FILE, 7)
+    return editor
