@@ -10,14 +10,16 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
-from devcfg.runtime.debug.adapters.adapter import Asking
+from devcfg.runtime.debug.adapters.adapter import Asking, Speaks
 from devcfg.runtime.debug.adapters.words import Words
 from devcfg.runtime.debug.choice import Debugger, UndebuggableError, Whose, choose
 from devcfg.runtime.debug.greetings import LIMIT, Pair
 from devcfg.runtime.debug.probe import NotReadyError, Ready, Watched, probe
 from devcfg.runtime.debug.probe import Process as Seen
 from devcfg.runtime.debug.rescue import rescue
+from devcfg.runtime.debug.running import running as takes
 from devcfg.runtime.debug.sight import traces_of
+from devcfg.runtime.debug.sticky import Sticky
 from devcfg.runtime.ide import forms
 from devcfg.runtime.ide.entries import attach_to
 from devcfg.runtime.ide.ports import COUNT, FIRST, local_port
@@ -59,16 +61,19 @@ class Steered(Protocol):
 class Debugging:
     """What `devcfg debug` needs of one service."""
 
-    def __init__(self, project: str, name: str, spec: Service, site: Site) -> None:
+    def __init__(self, project: str, name: str, spec: Service, site: Site, say: Callable[[str], None]) -> None:
+        """Take whose it is. `say` hears what happens to editors, in words."""
         self._project = project
         self._name = name
         self._spec = spec
         self._site = site
+        self._say = say
         self._lines: deque[str] = deque(maxlen=LINES)
-        self._forward: Forward | None = None
+        self._forward: Forward | Sticky | None = None
         self._ports: Ports | None = None
         self._placed: asyncio.Task[None] | None = None
         self._beginning = asyncio.Lock()
+        self._frees = False  # whether editors let go of the debugger before it is ended
 
     # ---- which one
 
@@ -113,13 +118,13 @@ class Debugging:
             async for told in self._begun(running, project):
                 yield told
 
-    async def announce(self, running: Steered, say: Callable[[str], None]) -> None:
+    async def announce(self, running: Steered) -> None:
         """Have the process run under its debugger, and say in words what comes of it."""
         try:
             async for told in self.begin(running, self._project):
-                say(told if isinstance(told, str) else f"debugger ready {told['host']}:{told['port']}")
+                self._say(told if isinstance(told, str) else f"debugger ready {told['host']}:{told['port']}")
         except (NotReadyError, UsageError) as error:
-            say(f"not under the debugger: {error.message}" + (f"; {error.hint}" if error.hint else ""))
+            self._say(f"not under the debugger: {error.message}" + (f"; {error.hint}" if error.hint else ""))
 
     async def _begun(self, running: Steered, project: str) -> AsyncIterator[str | dict[str, Any]]:
         found = self.choose()
@@ -167,14 +172,49 @@ class Debugging:
         await self.close()
         for further in range(TRIES):
             ports = Ports(FIRST + (self._stable - FIRST + further) % COUNT, found.port)
-            left = {Asking.DELVE: self._left, Asking.DAP: _settle}.get(found.asking)
-            forward = Forward(ports, self._site.dial, running.coming, left, whole=True)
+            forward = self._way_in(found, ports, running)
             with contextlib.suppress(DevcfgError):
-                local = await forward.listen()
+                local = await (forward.listen(ports.local) if isinstance(forward, Sticky) else forward.listen())
                 self._forward, self._ports = forward, ports
+                self._frees = found.asking is Asking.DELVE
                 return local
         message = f"none of {TRIES} local ports from {self._stable} on is free"
         raise DevcfgError(message, hint="end what listens there")
+
+    def _way_in(self, found: Debugger, ports: Ports, running: Steered) -> Forward | Sticky:
+        """Return what is to listen: where editors can be kept attached through reloads, what keeps them so."""
+        dial, coming = self._site.dial, running.coming
+        left, ready = None, None
+        match found.asking:
+            case Asking.DELVE:
+                left, ready = self._left, self._takes
+            case Asking.DAP:
+                left = _settle
+            case _:
+                pass
+        match found.adapter.speaks:
+            case Speaks.DAP:
+                return Sticky(ports.remote, dial, coming, left=left, ready=ready, said=self._say)
+            case Speaks.DAP_ONCE:
+                return Sticky(ports.remote, dial, coming, left=left, ready=ready, said=self._say, keeps=True)
+            case Speaks.OTHER:
+                return Forward(ports, dial, coming, left, whole=True)
+
+    @contextlib.asynccontextmanager
+    async def released(self) -> AsyncIterator[None]:
+        """Have dlv be attached to by nobody meanwhile: it does not end otherwise. Editors stay, and are back after."""
+        forward = self._forward if self._frees and isinstance(self._forward, Sticky) else None
+        if forward is not None:
+            await forward.release()
+        try:
+            yield
+        finally:
+            if forward is not None:
+                forward.resume()
+
+    async def _takes(self) -> bool:
+        """Tell whether dlv takes an editor already."""
+        return self._ports is not None and await takes(await self._site.dial(self._ports.remote))
 
     def _keep(self, ready: Ready, running: Steered) -> None:
         """Keep the place of whoever asked, while the process runs."""

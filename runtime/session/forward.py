@@ -64,12 +64,7 @@ class Forward:
 
     async def listen(self) -> int:
         """Bind and return the local port. Raises `DevcfgError` where it is taken."""
-        try:
-            self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._ports.local)
-        except OSError as error:
-            message = f"port {self._ports.local} on this machine is taken"
-            hint = f"write `:{self._ports.remote}` for a free one, or end what listens there"
-            raise DevcfgError(message, hint=hint) from error
+        self._server = await bind(self._accept, self._ports)
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
@@ -89,12 +84,12 @@ class Forward:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await self._parted(reader)
-            far = await self._reach()
+            far = await reach(self._ports.remote, self._dial, self._coming)
             if far is None:
                 return
             self._joined += 1
             try:
-                await (_join_whole if self._whole else _join)((reader, writer), far)
+                await (join_whole if self._whole else join)((reader, writer), far)
             finally:
                 self._joined -= 1
         finally:
@@ -112,19 +107,31 @@ class Forward:
         async with self._parting:
             pass
 
-    async def _reach(self) -> Pair | None:
-        until, pause = asyncio.get_running_loop().time() + HOLD, PAUSE
-        while True:
-            try:
-                return await self._dial(self._ports.remote)
-            except OSError:
-                if not self._coming() or asyncio.get_running_loop().time() > until:
-                    return None
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.2, PAUSE_LAST)
+
+async def bind(accept: Callable[[asyncio.StreamReader, asyncio.StreamWriter], None], ports: Ports) -> asyncio.Server:
+    """Listen on the local port. Raises `DevcfgError` where it is taken."""
+    try:
+        return await asyncio.start_server(accept, "127.0.0.1", ports.local)
+    except OSError as error:
+        message = f"port {ports.local} on this machine is taken"
+        hint = f"write `:{ports.remote}` for a free one, or end what listens there"
+        raise DevcfgError(message, hint=hint) from error
 
 
-async def _join(near: Pair, far: Pair) -> None:
+async def reach(remote: int, dial: Dial, coming: Callable[[], bool]) -> Pair | None:
+    """Connect as soon as somebody listens; return None where no process is on its way."""
+    until, pause = asyncio.get_running_loop().time() + HOLD, PAUSE
+    while True:
+        try:
+            return await dial(remote)
+        except OSError:
+            if not coming() or asyncio.get_running_loop().time() > until:
+                return None
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.2, PAUSE_LAST)
+
+
+async def join(near: Pair, far: Pair) -> None:
     """Carry bytes both ways until both have ended; what one side ends, the other is told."""
     try:
         async with asyncio.TaskGroup() as group:
@@ -136,7 +143,7 @@ async def _join(near: Pair, far: Pair) -> None:
         far[1].close()
 
 
-async def _join_whole(near: Pair, far: Pair) -> None:
+async def join_whole(near: Pair, far: Pair) -> None:
     """Carry bytes both ways until one has ended: the process learns at once that its client has gone.
 
     Through a cluster it would not otherwise: the end of one direction cannot be said there.

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from devcfg.compiler.canonical import digest
 from devcfg.runtime.link.agent import Agent, Mode, State, hints_of, state_of
@@ -18,7 +18,7 @@ from devcfg.runtime.session.agreement import Agreement
 from devcfg.runtime.session.container import Probe
 from devcfg.runtime.session.debugging import Debugging
 from devcfg.runtime.session.display import seconds
-from devcfg.runtime.session.events import Event, Happening
+from devcfg.runtime.session.events import Event, Happening, Hearer
 from devcfg.runtime.session.forward import Forward, Ports, parse_ports
 from devcfg.runtime.session.process import COMING, Process, repeats_an_event
 from devcfg.runtime.session.reload import Action, policy_of
@@ -33,22 +33,6 @@ SILENT = 3.0
 """Seconds without a link that are told of by no word: most pods need some for their agent."""
 MOVED = "moved"
 """The code of what was asked of a place that has gone."""
-
-
-class Hearer(Protocol):
-    """What a service tells: events, the lines that its process prints, and words that are no event."""
-
-    def event(self, event: Event) -> None:
-        """Hear an event."""
-
-    def log(self, service: str, line: str) -> None:
-        """Hear a line."""
-
-    def words(self, service: str, text: str) -> None:
-        """Hear words."""
-
-    def refresh(self) -> None:
-        """Hear that the service is another, without a word."""
 
 
 class Running:
@@ -171,7 +155,7 @@ class Running:
         changed = self.site.renew(digest(words))
         self._dirty.clear()
         if self._wanted == "debug" and not (again and state.generation):
-            self._spawn(self.debugging.announce(self, functools.partial(self._hearer.words, self.name)))
+            self._spawn(self.debugging.announce(self))
         elif self._wanted is not None and state.generation == 0:
             await self.start(self._wanted)
         elif self._wanted is not None and changed and state.state != "stopped":
@@ -311,7 +295,8 @@ class Running:
 
     async def _steer(self, work: Awaitable[State]) -> State:
         self._asked = self._asked or time.monotonic()
-        return self._process_told(await work)
+        async with self.debugging.released():
+            return self._process_told(await work)
 
     async def _look(self) -> None:
         self._process_told(await self.process.look())

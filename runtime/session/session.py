@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
@@ -166,7 +167,8 @@ class Session:
     def _begin(self, wanted: Wanted, *, again: bool = False) -> None:
         site = self.sites.site(wanted, self)
         rules = rules_of(self.brief.project, wanted.name, wanted.spec, site.place)
-        debugging = Debugging(self.brief.project, wanted.name, wanted.spec, site)
+        said = functools.partial(self.words, wanted.name)
+        debugging = Debugging(self.brief.project, wanted.name, wanted.spec, site, said)
         running = Running(wanted.name, wanted.spec, site, rules, wanted.probe, debugging, self)
         self.running[wanted.name] = running
         self._tasks[wanted.name] = self._watched(running.run(self._mode, again=again))

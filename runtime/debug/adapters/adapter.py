@@ -26,6 +26,16 @@ class Asking(Enum):
     """Being asked would do harm: its own line in the log tells that it listens."""
 
 
+class Speaks(Enum):
+    """What an editor speaks to a debugger, as far as it can be kept attached while the process starts anew."""
+
+    DAP = "dap"
+    DAP_ONCE = "dap once"
+    """The debug adapter protocol, in one session of the process's life."""
+    OTHER = "other"
+    """Something that editors take up again by themselves, or not at all."""
+
+
 class Certainty(IntEnum):
     """How much a sign says; a stronger one outweighs all weaker ones."""
 
@@ -115,6 +125,7 @@ class Adapter:
     """Finds the port, its first group, in the line that it prints once it listens; None where it prints none."""
     missing: re.Pattern[str]
     """Finds, in what the process printed, that it is not there."""
+    speaks: Speaks
     rewrite: Callable[[Words, Wish], Written | Advice]
     """Writes a plain `command.run` anew."""
     asking: Callable[[Words], Asking]

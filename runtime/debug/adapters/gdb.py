@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from devcfg.runtime.debug.adapters.adapter import HOST, Adapter, Advice, Asking, Signs, Wish, Written
+from devcfg.runtime.debug.adapters.adapter import HOST, Adapter, Advice, Asking, Signs, Speaks, Wish, Written
 from devcfg.runtime.debug.adapters.words import Words, plain, take_apart
 
 _STILL = "the program stands still until a debugger has come and says `continue`"
@@ -46,6 +46,7 @@ ADAPTER = Adapter(
     ports=re.compile(r"gdbserver\b.*?\s(?:[\w.\[\]]*:)(\d+)\b"),
     announces=re.compile(r"Listening on port (\d+)"),
     missing=re.compile(r"gdbserver: (?:not found|command not found|No such file)"),
+    speaks=Speaks.OTHER,
     rewrite=_rewrite,
     asking=_asking,
 )

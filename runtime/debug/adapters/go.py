@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from devcfg.runtime.debug.adapters.adapter import HOST, Adapter, Advice, Asking, Signs, Wish, Written
+from devcfg.runtime.debug.adapters.adapter import HOST, Adapter, Advice, Asking, Signs, Speaks, Wish, Written
 from devcfg.runtime.debug.adapters.words import Words, plain, take_apart
 from devcfg.schemas.errors import UsageError
 
@@ -85,6 +85,7 @@ ADAPTER = Adapter(
     ports=re.compile(r"(?:--listen|-l)[ =](?:\S*:)?(\d+)"),
     announces=re.compile(r"API server listening at: \S*:(\d+)"),
     missing=re.compile(r"dlv: (?:not found|command not found|No such file)"),
+    speaks=Speaks.DAP,
     rewrite=_rewrite,
     asking=_asking,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from devcfg.runtime.debug.adapters.adapter import HOST, Adapter, Advice, Asking, Signs, Wish, Written
+from devcfg.runtime.debug.adapters.adapter import HOST, Adapter, Advice, Asking, Signs, Speaks, Wish, Written
 from devcfg.runtime.debug.adapters.words import Words, take_apart
 
 _BUILDERS = ("gradle", "gradlew", "mvn", "mvnw", "sbt", "lein", "clojure", "clj", "mill", "ant", "quarkus")
@@ -65,6 +65,7 @@ ADAPTER = Adapter(
     ports=re.compile(r"jdwp\S*address=(?:[^\s,]*:)?(\d+)"),
     announces=re.compile(r"Listening for transport dt_socket at address: (?:\S*:)?(\d+)"),
     missing=re.compile(r"Could not find agent library jdwp|\bjava: (?:not found|command not found|No such file)"),
+    speaks=Speaks.OTHER,
     rewrite=_rewrite,
     asking=_asking,
 )

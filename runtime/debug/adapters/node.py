@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from devcfg.runtime.debug.adapters.adapter import HOST, Adapter, Advice, Asking, Signs, Wish, Written
+from devcfg.runtime.debug.adapters.adapter import HOST, Adapter, Advice, Asking, Signs, Speaks, Wish, Written
 from devcfg.runtime.debug.adapters.words import Words, take_apart, without
 
 _PACKAGERS = ("npm", "npx", "yarn", "pnpm", "bunx", "corepack")
@@ -62,6 +62,7 @@ ADAPTER = Adapter(
     ports=re.compile(r"--inspect(?:-brk|-wait)?[ =](?:[\w.\[\]:]*:)?(\d+)\b"),
     announces=re.compile(r"Debugger listening on wss?://\S*?:(\d+)/"),
     missing=re.compile(r"\bnode(?:js)?: (?:not found|command not found|No such file)"),
+    speaks=Speaks.OTHER,
     rewrite=_rewrite,
     asking=_asking,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from posixpath import dirname, join
 
-from devcfg.runtime.debug.adapters.adapter import HOST, Adapter, Advice, Asking, Signs, Wish, Written
+from devcfg.runtime.debug.adapters.adapter import HOST, Adapter, Advice, Asking, Signs, Speaks, Wish, Written
 from devcfg.runtime.debug.adapters.words import Words, take_apart, without
 
 _PYTHON = re.compile(r"python(\d(\.\d+)?)?")
@@ -85,6 +85,7 @@ ADAPTER = Adapter(
     ports=re.compile(r"--listen[ =](?:\S*:)?(\d+)"),
     announces=None,
     missing=re.compile(r"No module named '?debugpy"),
+    speaks=Speaks.DAP,
     rewrite=_rewrite,
     asking=_asking,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from devcfg.runtime.debug.adapters.adapter import HOST, Adapter, Advice, Asking, Signs, Wish, Written
+from devcfg.runtime.debug.adapters.adapter import HOST, Adapter, Advice, Asking, Signs, Speaks, Wish, Written
 from devcfg.runtime.debug.adapters.words import Words, take_apart
 
 _PROGRAMS = ("ruby", "rackup", "rails", "puma", "thin", "falcon", "sidekiq")
@@ -59,6 +59,7 @@ ADAPTER = Adapter(
     ports=re.compile(r"--port[ =](\d+)"),
     announces=re.compile(r"Debugger can attach via TCP/IP \(\S*:(\d+)\)"),
     missing=re.compile(r"rdbg: (?:not found|command not found|No such file)|cannot load such file -- debug"),
+    speaks=Speaks.DAP_ONCE,
     rewrite=_rewrite,
     asking=_asking,
 )

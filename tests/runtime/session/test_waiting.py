@@ -97,7 +97,7 @@ def live(tmp_path, monkeypatch, check, silent=0.0, *, synced=True):
         spec = Service.validate({"sync": [f"src:{tmp_path}/far"]} if synced else {})
         site = PodSite(cluster, place, spec, str(tmp_path), say=print, fresh=True)
         rules = rules_of(str(tmp_path), "web", spec, site.place)
-        running = Running("web", spec, site, rules, None, Debugging(str(tmp_path), "web", spec, site), heard)
+        running = Running("web", spec, site, rules, None, Debugging(str(tmp_path), "web", spec, site, print), heard)
         answers = Answers(Asked(running))
 
         async def status():
