@@ -55,7 +55,7 @@ class Inspector(Editor):
     def wait_for_end(self):
         try:
             while True:
-                self._socket.receive()
+                self._read()
         except (GoneError, OSError):
             pass
 
@@ -81,6 +81,8 @@ class Inspector(Editor):
             self._answers[message["id"]] = message
         elif message["method"] == "Debugger.scriptParsed":
             self._scripts[message["params"]["scriptId"]] = message["params"]["url"]
+        elif message["method"] == "Runtime.executionContextDestroyed":
+            raise GoneError  # the program has ended, and Node stays until its debugger has gone
         else:
             self._events.append(message)
 
