@@ -25,7 +25,7 @@ def up(
     events: Annotated[bool, typer.Option("--events", help="Print each event as a line of JSON on stdout.")] = False,
     once: Annotated[bool, typer.Option("--once", help="Sync once and end; start nothing, restore nothing.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and end.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Start `command.debug`.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Start under the debugger.")] = False,
     detached: Annotated[bool, typer.Option("--detach", help="Return when all is live; `down` ends it.")] = False,
     steal: Annotated[bool, typer.Option("--steal", help="Take over what another session holds.")] = False,
     node: Annotated[str, typer.Option(metavar="NODE", help="The pod of a DaemonSet to develop in.")] = "",
@@ -141,16 +141,22 @@ def debug(
     stay: Annotated[
         bool, typer.Option("--stay", help="Live until Ctrl-C, which goes back to `command.run`: for an editor's task.")
     ] = False,
+    local: Annotated[
+        bool, typer.Option("--local", help="Where no session is up: start one without a cluster.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="As of `up`, where no session is up.")] = False,
     output: OutputOption = "human",
     file: File = None,
 ) -> None:
-    """Put the dev process under its debugger, in the session that is up; return when that answers.
+    """Put the dev process under its debugger; return when that answers.
 
-    Without `command.debug` it is made of `command.run`, where that is safe. `devcfg run` goes back.
+    Where no session is up, one starts in the background. Without `command.debug` it is made of `command.run`, where
+    that is safe. `devcfg run` goes back.
     """
+    from devcfg.runtime.commands.control import Way
     from devcfg.runtime.commands.control import debug as run
 
-    raise typer.Exit(run(file, service, word("-o", output, TABLES), stay=stay))
+    raise typer.Exit(run(file, service, word("-o", output, TABLES), Way(stay, local, yes)))
 
 
 @session.command(cls=Command)

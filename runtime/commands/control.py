@@ -1,18 +1,19 @@
-"""Verbs that speak to a running session: run, debug, stop, restart, sync. Never starts one."""
+"""Verbs that speak to a running session: run, debug, stop, restart, sync. Only debug starts one where none runs."""
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from devcfg.runtime import console
-from devcfg.runtime.session.control import ask
+from devcfg.runtime.session.control import NoSessionError, ask
 from devcfg.runtime.workspace import find_config, open_workspace, read_bytes
-from devcfg.schemas.errors import ConfigError, UsageError
+from devcfg.schemas.errors import ConfigError, DevcfgError, UsageError
 from devcfg.schemas.fields import closest
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -29,6 +30,17 @@ class Where:
     """The config's services; none while it is broken, which must not keep anybody from a session that runs."""
     namespace: str = ""
     """The config's; empty where it names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How `devcfg debug` goes about it."""
+
+    stay: bool
+    """The process is under the debugger as long as the command lives."""
+    local: bool
+    yes: bool
+    """As of `devcfg up`, for a session that has to be started first."""
 
 
 def find(file: str | None, services: Sequence[str] = ()) -> Where:
@@ -64,20 +76,37 @@ def steer(file: str | None, service: str | None, verb: str) -> int:
     return relay(project, verb, service=name)
 
 
-def debug(file: str | None, service: str | None, output: str, *, stay: bool) -> int:
-    """Put the dev process under its debugger, and say where that is attached to once it answers.
-
-    With `stay` it is under the debugger as long as this lives: a signal that ends this goes back to `command.run`.
-    """
+def debug(file: str | None, service: str | None, output: str, way: Way) -> int:
+    """Put the dev process under its debugger, and say where that is attached to once it answers."""
     project, name = find_one(file, service)
+    work = functools.partial(_debug, file, project, name, output, way)
+    return _staying(work, project, name) if way.stay else work()
+
+
+def _debug(file: str | None, project: str, name: str | None, output: str, way: Way) -> int:
     members = {"service": name, "spelled": _spelled(file)}
-    if not stay:
+    try:
         return relay(project, "debug", output, **members)
+    except NoSessionError:
+        if name is None:
+            raise
+    from devcfg.runtime.commands.up import Request, up
+
+    code = up(Request(file, (name,), local=way.local, yes=way.yes, detach=True, debug=True))
+    return code or relay(project, "debug", output, **members)
+
+
+def _staying(work: Callable[[], int], project: str, name: str | None) -> int:
+    """Stay as an editor's task does, with the lines that it is told by; a signal goes back to `command.run`."""
     for number in ENDS:
         signal.signal(number, signal.default_int_handler)
     try:
-        code = relay(project, "debug", output, **members)
+        console.data("[devcfg] starting\n", now=True)
+        code = work()
         return code or relay(project, "debug-stay", service=name)
+    except DevcfgError as error:
+        console.data(f"[devcfg] failed: {console.printable(error.message)}\n", now=True)
+        raise
     except KeyboardInterrupt:
         for number in ENDS:
             signal.signal(number, signal.SIG_IGN)  # the way back is short, and whoever ends a task may say so twice

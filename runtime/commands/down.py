@@ -6,6 +6,8 @@ import asyncio
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
+from typing import Any
 
 from devcfg.runtime import console
 from devcfg.runtime.cluster.cluster import Cluster
@@ -27,6 +29,13 @@ from devcfg.schemas.errors import UsageError
 DECIDE = 3
 
 
+class Ended(Enum):
+    """Where the session was that this has ended."""
+
+    HERE = "here"
+    IN_CLUSTER = "in a cluster"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What the command line asks for."""
@@ -46,7 +55,10 @@ def down(request: Request) -> int:
 
 
 async def _down(request: Request) -> int:
-    ended = not request.stale and await _end_session(request)
+    ended = None if request.stale else await _end_session(request)
+    if ended is Ended.HERE:
+        console.say("it has ended; what was in dev mode in a cluster before is not touched: `devcfg down` restores it")
+        return 0
     cluster = await open_cluster()
     try:
         stays = await _stays(cluster, request)
@@ -76,37 +88,39 @@ async def _down(request: Request) -> int:
         raise
     finally:
         await cluster.close()
-    if ended and not any(one.restored or one.removed or one.left for one in reports):
+    if ended is not None and not any(one.restored or one.removed or one.left for one in reports):
         console.say("it has ended")
         return 0
     return _say(reports)
 
 
-async def _end_session(request: Request) -> bool:
+async def _end_session(request: Request) -> Ended | None:
     """End the session of this project on this machine, which restores by itself: two would undo each other's work.
 
-    Return whether there was one.
+    Return which it was; None where there was none.
     """
     try:
         project = find(request.file).project
     except UsageError:
         if request.everything:
-            return False  # everything in the namespace needs no config
+            return None  # everything in the namespace needs no config
         raise
     try:
         rows = next(line["json"]["services"] for line in ask(project, "status") if "json" in line)
     except NoSessionError:
-        return False
-    if rows and rows[0]["target"] != "cluster":
-        return False
+        return None
     others = [row["name"] for row in rows if request.services and row["name"] not in request.services]
     if others:
         raise UsageError(f"the session that runs here has {', '.join(others)}, too", hint="`devcfg down` ends it")
     list(ask(project, "end"))
-    console.say("the session that runs here ends, and restores")
+    console.say("the session that runs here ends" + ("" if _is_local(rows) else ", and restores"))
     while has_session(project):
         await asyncio.sleep(0.1)
-    return True
+    return Ended.HERE if _is_local(rows) else Ended.IN_CLUSTER
+
+
+def _is_local(rows: list[dict[str, Any]]) -> bool:
+    return bool(rows) and rows[0]["target"] != "cluster"
 
 
 async def _stays(cluster: Cluster, request: Request) -> list[Stay]:

@@ -11,12 +11,16 @@ from shlex import quote
 
 from devcfg.compiler import selected
 from devcfg.runtime import console
+from devcfg.runtime.debug.choice import choose
+from devcfg.runtime.debug.sight import traces_of
 from devcfg.runtime.files import write_atomically
 from devcfg.runtime.ide import jetbrains, nvim, vscode
 from devcfg.runtime.ide.entries import Attach, Untold, attach_to
 from devcfg.runtime.ide.jsonc import JsoncError, line_of
 from devcfg.runtime.ide.merge import Shelf, settle
+from devcfg.runtime.ide.ports import local_port
 from devcfg.runtime.workspace import NAMES, Workspace, open_workspace, read_bytes, reason
+from devcfg.schemas.config import Service
 from devcfg.schemas.diagnostic import Diagnostic, Span
 from devcfg.schemas.errors import ConfigError, DevcfgError, OverwriteError, StaleError, UsageError
 
@@ -80,10 +84,17 @@ def _look(workspace: Workspace, services: tuple[str, ...], *, is_removal: bool) 
     names = selected(config, services)
     if is_removal:
         return _Wanted(workspace, services, (), (), is_removal)
-    directory = os.path.basename(workspace.real())
-    found = [attach_to(directory, name, config.services[name]) for name in names]
+    found = [_attach(workspace.real(), name, config.services[name]) for name in names]
     attaches = tuple(one for one in found if isinstance(one, Attach))
     return _Wanted(workspace, services, attaches, tuple(one for one in found if isinstance(one, Untold)), is_removal)
+
+
+def _attach(project: str, name: str, service: Service) -> Attach | Untold:
+    try:
+        debugger = choose(name, service, traces_of(project, service))
+    except UsageError as error:
+        return Untold(name, error.message, error.hint)
+    return attach_to(name, service, debugger, local_port(os.path.basename(project), name))
 
 
 def _changes(wanted: _Wanted, editor: str) -> Iterator[Change]:
@@ -258,5 +269,5 @@ def _say_needs(wanted: _Wanted, editor: str) -> None:
         if other != attach.service:
             console.say(f"`{other}` and `{attach.service}` share port {attach.port}: debug one at a time")
     for one in untold:
-        hint = f": {one.hint}" if one.hint else ""
+        hint = f"; {one.hint}" if one.hint else ""
         console.say(f"no entry to attach to `{one.service}`: {one.reason}{hint}")

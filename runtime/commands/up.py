@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from devcfg.runtime import console
 from devcfg.runtime.commands.detach import detach
+from devcfg.runtime.debug.choice import choose
+from devcfg.runtime.debug.sight import traces_of
 from devcfg.runtime.link.agent import Mode
 from devcfg.runtime.session import consent
 from devcfg.runtime.session.session import Session
@@ -62,8 +64,7 @@ def up(request: Request) -> int:
     brief = read_brief(request.file, request.services, local=request.local)
     if request.debug:
         for one in brief.services:
-            if one.spec.command.debug is None:
-                raise UsageError(f"service `{one.name}` has no `command.debug`", hint="add it to the config")
+            choose(one.name, one.spec, traces_of(brief.project, one.spec))  # it says what to write where it cannot
     return _up_here(request, brief) if request.local else asyncio.run(_up_in_cluster(request, brief))
 
 
@@ -73,7 +74,7 @@ def _up_here(request: Request, brief: Brief) -> int:
         return 0
     consent.ask(_commands(brief), yes=request.yes)
     if request.detach:
-        return detach(brief.project, request.words)
+        return detach(brief.project, request.words, request.services)
 
     async def reread() -> Brief:
         found = await asyncio.to_thread(read_brief, request.file, request.services)
@@ -112,7 +113,7 @@ async def _up_in_cluster(request: Request, brief: Brief) -> int:
         if request.dry_run:
             return 0
         if request.detach:
-            return await asyncio.to_thread(detach, brief.project, request.words)
+            return await asyncio.to_thread(detach, brief.project, request.words, request.services)
 
         async def reread() -> Brief:
             return await asyncio.to_thread(read_brief, request.file, request.services, local=False)

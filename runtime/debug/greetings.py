@@ -1,6 +1,7 @@
 """What each protocol is asked to learn whether its debugger answers: over one connection, without leaving a trace.
 
-Never attaches, sets or changes anything, so that the one client that some of them take is still to come.
+Never attaches, sets or changes anything, so that the one client that some of them take is still to come. Never closes
+the connection where it has an answer: whoever asked knows whether that may end.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from devcfg.runtime.debug.adapters.adapter import HOST, Asking
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 LIMIT = 1024 * 1024
 """Bytes of one message that a debugger may answer with."""
-SETTLES = 1.0
-"""Seconds after which the program of a debug adapter that answers has come to it."""
 
 
 class StrangerError(Exception):
@@ -26,18 +25,13 @@ class SilentError(Exception):
     """The connection ended before anything was said, as it does where nothing listens behind a forward."""
 
 
-async def greet(asking: Asking, pair: Pair, *, stay: float = SETTLES) -> str:
-    """Ask, and return what answers, in words. The connection is done with afterwards.
-
-    `stay` is how long, in seconds, the first client of a debug adapter keeps its place.
-
-    Raises `SilentError`, `StrangerError`, `OSError`.
-    """
+async def greet(asking: Asking, pair: Pair) -> str:
+    """Ask, and return what answers, in words. Raises `SilentError`, `StrangerError`, `OSError`."""
     reader, writer = pair
     try:
         match asking:
             case Asking.DAP:
-                return await _dap(reader, writer, stay)
+                return await _dap(reader, writer)
             case Asking.DELVE:
                 return await _delve(reader, writer)
             case Asking.INSPECTOR:
@@ -54,29 +48,16 @@ async def greet(asking: Asking, pair: Pair, *, stay: float = SETTLES) -> str:
         raise SilentError from error
     except (asyncio.LimitOverrunError, ValueError, TypeError, AttributeError) as error:
         raise StrangerError("it answers with what no debugger says") from error
-    finally:
-        writer.close()
 
 
 def _stranger(found: bytes) -> StrangerError:
     return StrangerError(f"it answers with {found[:40]!r}")
 
 
-async def _dap(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, stay: float) -> str:
-    """Initialise and disconnect, and debugpy takes the next client; a program that waits goes on waiting.
-
-    The adapter listens before its program has come to it, and ends with a client that leaves before that: so this one
-    stays for a moment, and reads to the end when it goes.
-    """
+async def _dap(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
     arguments = {"adapterID": "devcfg", "clientID": "devcfg", "linesStartAt1": True, "pathFormat": "path"}
     _send(writer, {"seq": 1, "type": "request", "command": "initialize", "arguments": arguments})
     await _answered(reader, 1)
-    await asyncio.sleep(stay)
-    leaving = {"restart": False, "terminateDebuggee": False}
-    _send(writer, {"seq": 2, "type": "request", "command": "disconnect", "arguments": leaving})
-    await _answered(reader, 2)
-    while await reader.read(LIMIT):
-        pass
     return "DAP"
 
 

@@ -19,8 +19,11 @@ STRANGE = 3.0
 """Seconds that something else may answer on its port, before that is held to be what listens there."""
 LAST_WORDS = 0.5
 """Seconds that the log may be behind a process that has ended."""
-AGAIN = 0.1
-"""Seconds after which a debugger that has answered is asked once more."""
+AGAIN, AGAIN_DAP = 0.1, 0.5
+"""Seconds after which the process of a debugger that has answered is looked at once more.
+
+A debug adapter is a process of its own: it answers before the program that it was started for has begun.
+"""
 ANSWER = 5.0
 """Seconds that one question may take."""
 TELL = 5.0
@@ -67,6 +70,11 @@ class Ready:
 
     what: str
     ms: float
+    place: Pair | None = None
+    """A connection that is to stay open while the process runs; None where none needs to.
+
+    debugpy's adapter listens before its program has come to it, and ends with a client that leaves before that.
+    """
 
 
 async def probe(debugger: Debugger, watched: Watched, *, patience: float = PATIENCE) -> AsyncIterator[str | Ready]:
@@ -77,8 +85,8 @@ async def probe(debugger: Debugger, watched: Watched, *, patience: float = PATIE
     said = ""
     while True:
         try:
-            if (what := await _ask(debugger, watched)) is not None:
-                yield Ready(what, (time.monotonic() - began) * 1000)
+            if (found := await _ask(debugger, watched)) is not None:
+                yield Ready(found[0], (time.monotonic() - began) * 1000, found[1])
                 return
             strange_since = None
         except StrangerError as error:
@@ -97,23 +105,28 @@ async def probe(debugger: Debugger, watched: Watched, *, patience: float = PATIE
         pause = min(pause * 1.3, PAUSE_LAST)
 
 
-async def _ask(debugger: Debugger, watched: Watched) -> str | None:
-    """Return what answers; None where nothing does yet."""
+async def _ask(debugger: Debugger, watched: Watched) -> tuple[str, Pair | None] | None:
+    """Return what answers, and the connection that has to stay; None where nothing answers yet."""
     if debugger.asking is Asking.NOTHING:
         announced = _announced(debugger, watched.lines())
-        return f"{debugger.adapter.debugger}, as it says itself" if announced == debugger.port else None
+        return (f"{debugger.adapter.debugger}, as it says itself", None) if announced == debugger.port else None
+    pair: Pair | None = None
+    stays = False
     try:
         async with asyncio.timeout(ANSWER):
-            what = await greet(debugger.asking, await watched.dial(debugger.port))
+            pair = await watched.dial(debugger.port)
+            what = await greet(debugger.asking, pair)
             # Looked at again, since a process that ends may answer once more.
-            await asyncio.sleep(AGAIN)
-            if debugger.asking is Asking.DAP:
-                # An adapter outlives its program by a client. Others take one client, and through a cluster the end
-                # of the last one may be slow to come to them.
-                await greet(debugger.asking, await watched.dial(debugger.port), stay=0.0)
-            return what if watched.process().alive else None
+            await asyncio.sleep(AGAIN_DAP if debugger.asking is Asking.DAP else AGAIN)
+            if not watched.process().alive:
+                return None
+            stays = debugger.asking is Asking.DAP
+            return what, pair if stays else None
     except (OSError, TimeoutError, SilentError):
         return None
+    finally:
+        if pair is not None and not stays:
+            pair[1].close()
 
 
 def _announced(debugger: Debugger, lines: Iterable[str]) -> int | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from devcfg.runtime.ide.ports import local_port
+from devcfg.runtime.debug.adapters.words import Words, plain
+from devcfg.runtime.debug.choice import Debugger
 from devcfg.schemas.blocks import SyncRule
 from devcfg.schemas.config import Service
 from devcfg.schemas.errors import UsageError
@@ -24,16 +25,6 @@ class Adapter(Enum):
     JAVA = "java"
     RUBY = "ruby"
     GDB = "gdb"
-
-
-_PROGRAMS = {
-    Adapter.PYTHON: ("python", "python3", "uvicorn", "gunicorn", "flask", "debugpy", "django-admin"),
-    Adapter.GO: ("go", "dlv"),
-    Adapter.NODE: ("node", "npm", "npx", "yarn", "pnpm", "tsx", "nodemon"),
-    Adapter.JAVA: ("java", "gradle", "gradlew", "mvn", "mvnw"),
-    Adapter.RUBY: ("ruby", "rdbg", "bundle", "rails", "rake"),
-    Adapter.GDB: ("gdbserver",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,62 +68,36 @@ class Untold:
     hint: str = ""
 
 
-def attach_to(directory: str, name: str, service: Service) -> Attach | Untold:
-    """Return how to attach to a service; `directory` is the project directory's name. Raises `UsageError`."""
-    adapter = adapter_of(name, service)
-    if isinstance(adapter, Untold):
-        return adapter
-    mappings = tuple(sorted(map(_mapping, service.sync), key=lambda one: -one.remote.count("/")))
-    workdir = service.workdir or (service.sync[0].target if service.sync else "/")
+def attach_to(
+    name: str, service: Service, debugger: Debugger, port: int, place: Callable[[str], str] = str
+) -> Attach | Untold:
+    """Return how to attach to a service at a port of this machine. `place` tells where a target is in the container.
+
+    Raises `UsageError` where a path cannot stand in an editor's file.
+    """
+    adapter = Adapter(debugger.adapter.name)
+    found = [_mapping(rule, place) for rule in service.sync]
+    mappings = tuple(sorted(found, key=lambda one: -one.remote.count("/")))
+    workdir = place(service.workdir or (service.sync[0].target if service.sync else "/"))
     main = _holding(mappings, workdir)
     program = ""
     if adapter is Adapter.GDB:
-        remote = _program(service, workdir)
+        remote = _program(debugger.command, workdir)
         holding = _holding(mappings, remote)
         if holding is None:
             reason = f"gdb wants `{remote or 'the program'}` on this machine, too, and no sync rule has it"
             return Untold(name, reason, "build it in a sync target")
         _check(remote)
         program = posixpath.normpath(posixpath.join(holding.local, posixpath.relpath(remote, holding.remote)))
-    return Attach(name, adapter, local_port(directory, name), mappings, main or next(iter(mappings), None), program)
+    return Attach(name, adapter, port, mappings, main or next(iter(mappings), None), program)
 
 
-def adapter_of(name: str, service: Service) -> Adapter | Untold:
-    """Return the debugger that the config names, or that the first word of its command tells."""
-    given = service.debug.adapter
-    if given is not None:
-        known = {one.value: one for one in Adapter}
-        return known.get(given) or Untold(name, f"there are no entries for the adapter `{given}` yet")
-    command = service.command.debug or service.command.run
-    word = _first_word(command or ())
-    for adapter, programs in _PROGRAMS.items():
-        if posixpath.basename(word) in programs:
-            return adapter
-    if not command:
-        return Untold(name, "it has no command to debug")
-    return Untold(name, f"`{word}` does not tell which debugger it runs under", "set `debug.adapter`")
-
-
-def _first_word(command: tuple[str, ...]) -> str:
-    """Return the program that a command starts, past `env`, `exec` and variables; of `sh -c` the text's first."""
-    words = list(command)
-    if len(words) == 3 and posixpath.basename(words[0]) in ("sh", "bash") and words[1] == "-c":
-        try:
-            words = shlex.split(words[2])
-        except ValueError:
-            words = words[2].split()
-    for word in words:
-        if word not in ("env", "exec") and "=" not in word:
-            return word
-    return ""
-
-
-def _program(service: Service, workdir: str) -> str:
+def _program(command: Words, workdir: str) -> str:
     """Return the program that gdbserver runs, as it is named in the container."""
-    words = service.command.debug or service.command.run or ()
-    if words and posixpath.basename(words[0]) == "gdbserver":
-        words = tuple(one for one in words[1:] if not one.startswith("-"))[1:]
-    return posixpath.normpath(posixpath.join(workdir, words[0])) if words else ""
+    words = plain(command) or ()
+    at = next((at for at, word in enumerate(words) if posixpath.basename(word) == "gdbserver"), len(words))
+    named = [word for word in words[at + 1 :] if not word.startswith("-")]  # the address, the program, its words
+    return posixpath.normpath(posixpath.join(workdir, named[1])) if len(named) > 1 else ""
 
 
 def _holding(mappings: tuple[Mapping, ...], path: str) -> Mapping | None:
@@ -140,11 +105,12 @@ def _holding(mappings: tuple[Mapping, ...], path: str) -> Mapping | None:
     return next((one for one in mappings if path == one.remote or path.startswith(one.remote.rstrip("/") + "/")), None)
 
 
-def _mapping(rule: SyncRule) -> Mapping:
+def _mapping(rule: SyncRule, place: Callable[[str], str]) -> Mapping:
     """Take a sync rule for a path mapping."""
-    _check(rule.path)
-    _check(rule.target)
-    return Mapping(rule.path, rule.target)
+    mapping = Mapping(rule.path, place(rule.target))
+    _check(mapping.local)
+    _check(mapping.remote)
+    return mapping
 
 
 def _check(path: str) -> None:

@@ -39,18 +39,25 @@ def table(attaches: Sequence[Attach]) -> str:
     adapters: dict[str, Any] = {}
     configurations: dict[str, list[Any]] = {}
     for one in attaches:
-        entry = {"name": f"{OURS}attach {one.service}", **connection(one)}
-        match one.adapter:
-            case Adapter.PYTHON | Adapter.GO | Adapter.RUBY:
-                entry["type"] = f"devcfg-{one.service}"
-                adapters[entry["type"]] = {"type": "server", "host": HOST, "port": one.port}
-            case Adapter.NODE:
-                entry["type"] = "pwa-node"
-            case Adapter.JAVA | Adapter.GDB:
-                pass
+        adapter, entry = attach(one)
+        if adapter is not None:
+            adapters[entry["type"]] = adapter
         for filetype in _FILETYPES[one.adapter]:
             configurations.setdefault(filetype, []).append(entry)
     return f"{HEAD}\nreturn {_lua({'adapters': adapters, 'configurations': configurations}, '')}\n"
+
+
+def attach(one: Attach) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Return the adapter, None where another plug-in has it, and the configuration that attaches to a service."""
+    entry = {"name": f"{OURS}attach {one.service}", **connection(one)}
+    match one.adapter:
+        case Adapter.PYTHON | Adapter.GO | Adapter.RUBY:
+            entry["type"] = f"devcfg-{one.service}"
+            return {"type": "server", "host": HOST, "port": one.port}, entry
+        case Adapter.NODE:
+            return None, entry | {"type": "pwa-node"}
+        case Adapter.JAVA | Adapter.GDB:
+            return None, entry
 
 
 def _lua(value: Any, indent: str) -> str:

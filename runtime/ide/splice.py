@@ -71,7 +71,9 @@ def remove(text: str, owner: Node, places: Iterable[int]) -> str:
     """Take items out by their places, each with its comma and its line."""
     items = list(owner.items)
     for at in sorted(places, reverse=True):
-        text = _without(text, owner, items, at)
+        shorter = _without(text, owner, items, at)
+        gone, text = len(text) - len(shorter), shorter
+        items[at + 1 :] = [dataclasses.replace(one, start=one.start - gone) for one in items[at + 1 :]]
         if at and at == len(items) - 1 and items[at].comma is None:
             items[at - 1] = dataclasses.replace(items[at - 1], comma=None)
         del items[at]
@@ -79,7 +81,7 @@ def remove(text: str, owner: Node, places: Iterable[int]) -> str:
 
 
 def _without(text: str, owner: Node, items: Sequence[Item], at: int) -> str:
-    """Take one item out; the places of those behind it do not matter any more."""
+    """Take one item out. Of those behind it only the start is looked at."""
     item = items[at]
     end = item.end if item.comma is None else item.comma + 1
     # What stands between a value and its comma is the user's.

@@ -55,7 +55,8 @@ def tasks_text(text: str, config: DevConfig, attaches: Sequence[Attach], service
     attached = {one.service for one in attaches}
     words = ["-f", file] if file else []
     wanted = [task for name, one in chosen.items() for task in _tasks(name, one, words, is_debugged=name in attached)]
-    return settle(text, TASKS, [*wanted, _up(words)], staleness(services))
+    together = [_session(words)] if len(attaches) > 1 and not services else []
+    return settle(text, TASKS, [*wanted, _up(words), *together], staleness(services))
 
 
 def staleness(services: tuple[str, ...]) -> Callable[[str], bool]:
@@ -114,6 +115,7 @@ def _compound(attaches: Sequence[Attach]) -> Entry:
     return {
         "name": f"{OURS}all",
         "configurations": [f"{OURS}attach {one.service}" for one in attaches],
+        "preLaunchTask": f"{OURS}session",  # one session for all, before each asks for its debugger
         "stopAll": True,
     }
 
@@ -145,6 +147,12 @@ def _up(words: list[str]) -> Entry:
     """Return the task of the session itself: it asks questions, and ends with Ctrl-C in its terminal."""
     task = {**_task("up", ["up", *words]), "isBackground": True}
     return task | {"presentation": {"reveal": "always", "panel": "dedicated"}, "problemMatcher": []}
+
+
+def _session(words: list[str]) -> Entry:
+    """Return the task that ends once a session with all services is up."""
+    task = _task("session", ["up", *words, "--detach"])
+    return task | {"presentation": {"reveal": "silent", "panel": "dedicated"}, "problemMatcher": []}
 
 
 def _task(label: str, words: list[str]) -> Entry:

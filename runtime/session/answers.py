@@ -142,9 +142,20 @@ class Answers:
         yield {"end": 0}
 
     async def _debug_stay(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """Answer once the debugger is no longer wanted: somebody went back to `run`, or stopped the process."""
+        """Answer once the debugger is no longer wanted: somebody went back to `run`, or stopped the process.
+
+        Says when a reload takes the debugger away, and when the new one answers, as an editor's task is told of both.
+        """
         name, running = self._one(request)
+        generation = running.process.state.generation
         while self._session.running.get(name) is running and running.debugging.forwards:
+            state = running.process.state
+            if state.generation != generation and state.mode == "debug":
+                generation = state.generation
+                yield {"data": "[devcfg] restarting"}
+                async for told in running.debugging.begin(running, self._session.brief.project):
+                    if not isinstance(told, str):
+                        yield {"data": f"[devcfg] debugger ready {told['host']}:{told['port']}"}
             await asyncio.sleep(LOOK)
         yield {"words": f"{name}: no longer under the debugger"}
         yield {"end": 0}

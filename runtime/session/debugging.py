@@ -7,22 +7,26 @@ import contextlib
 import os
 import re
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
-from devcfg.runtime.debug.adapters.adapter import Asking, Traces
+from devcfg.runtime.debug.adapters.adapter import Asking
 from devcfg.runtime.debug.adapters.words import Words
 from devcfg.runtime.debug.choice import Debugger, UndebuggableError, Whose, choose
+from devcfg.runtime.debug.greetings import LIMIT, Pair
 from devcfg.runtime.debug.probe import NotReadyError, Ready, Watched, probe
 from devcfg.runtime.debug.probe import Process as Seen
 from devcfg.runtime.debug.rescue import rescue
+from devcfg.runtime.debug.sight import traces_of
+from devcfg.runtime.ide import forms
+from devcfg.runtime.ide.entries import attach_to
 from devcfg.runtime.ide.ports import COUNT, FIRST, local_port
 from devcfg.runtime.link.agent import Mode, State
 from devcfg.runtime.session.forward import Forward, Ports
 from devcfg.runtime.session.process import COMING, Process
 from devcfg.runtime.session.site import Site
 from devcfg.schemas.config import Service
-from devcfg.schemas.errors import DevcfgError
+from devcfg.schemas.errors import DevcfgError, UsageError
 
 LINES = 200
 """How many of the process's last lines are looked at."""
@@ -32,6 +36,8 @@ APART = 10000
 """Where services share a machine's ports, a debugger listens this far below the port that reaches it."""
 SETTLES = 0.3
 """Seconds after which debugpy has seen that a client has gone: it answers nobody more once another came before that."""
+LOOK = 0.5
+"""Seconds between two looks whether the process still runs."""
 _BEGINS = re.compile(r"\[devcfg\] (run|debug): generation \d+:")
 
 
@@ -61,13 +67,14 @@ class Debugging:
         self._lines: deque[str] = deque(maxlen=LINES)
         self._forward: Forward | None = None
         self._ports: Ports | None = None
+        self._placed: asyncio.Task[None] | None = None
+        self._beginning = asyncio.Lock()
 
     # ---- which one
 
     def choose(self) -> Debugger:
         """Return what the service is debugged with. Raises `UndebuggableError`."""
-        command = self._spec.command
-        traces = Traces(command.run, command.debug, command.build, self._spec.image or "", self._files())
+        traces = traces_of(self._project, self._spec)
         # In a pod each debugger has the ports for itself; on this machine two of one language would want the same.
         port = self._stable - APART if self._site.shared else None
         return choose(self._name, self._spec, traces, port=port)
@@ -81,13 +88,6 @@ class Debugging:
             return self.choose().command
         except UndebuggableError:
             return None
-
-    def _files(self) -> tuple[str, ...]:
-        found: set[str] = set()
-        for rule in self._spec.sync:
-            with contextlib.suppress(OSError):
-                found.update(os.listdir(os.path.join(self._project, rule.path)))
-        return tuple(sorted(found))
 
     @property
     def _stable(self) -> int:
@@ -109,6 +109,19 @@ class Debugging:
 
         Where no debugger answers, `command.run` runs again. Raises `UndebuggableError`, `NotReadyError`.
         """
+        async with self._beginning:  # `up --debug` and `devcfg debug` may come together
+            async for told in self._begun(running, project):
+                yield told
+
+    async def announce(self, running: Steered, say: Callable[[str], None]) -> None:
+        """Have the process run under its debugger, and say in words what comes of it."""
+        try:
+            async for told in self.begin(running, self._project):
+                say(told if isinstance(told, str) else f"debugger ready {told['host']}:{told['port']}")
+        except (NotReadyError, UsageError) as error:
+            say(f"not under the debugger: {error.message}" + (f"; {error.hint}" if error.hint else ""))
+
+    async def _begun(self, running: Steered, project: str) -> AsyncIterator[str | dict[str, Any]]:
         found = self.choose()
         yield f"{found.adapter.name} ({found.adapter.debugger}), as {found.reason}"
         if found.whose is Whose.DEVCFG:
@@ -119,6 +132,7 @@ class Debugging:
         try:
             async for told in self._started(found, running):
                 if isinstance(told, Ready):
+                    self._keep(told, running)
                     yield self._attached(found, local, told, project)
                 else:
                     yield told
@@ -162,6 +176,17 @@ class Debugging:
         message = f"none of {TRIES} local ports from {self._stable} on is free"
         raise DevcfgError(message, hint="end what listens there")
 
+    def _keep(self, ready: Ready, running: Steered) -> None:
+        """Keep the place of whoever asked, while the process runs."""
+        self._let_go()
+        if ready.place is not None:
+            self._placed = asyncio.create_task(_hold(ready.place, running.coming))
+
+    def _let_go(self) -> None:
+        if self._placed is not None:
+            self._placed.cancel()
+        self._placed = None
+
     async def _left(self) -> None:
         """Free what dlv may have left standing: the last editor has gone."""
         if self._ports is not None:
@@ -175,6 +200,7 @@ class Debugging:
 
     async def close(self) -> None:
         """Take the forward away."""
+        self._let_go()
         if self._forward is not None:
             await self._forward.close()
         self._forward = self._ports = None
@@ -194,7 +220,12 @@ class Debugging:
                 }
                 for rule in self._spec.sync
             ],
+            "entries": self._entries(found, local),
         }
+
+    def _entries(self, found: Debugger, local: int) -> dict[str, Any]:
+        """Return what each editor attaches by, in its own form; None for one that cannot."""
+        return forms.entries(attach_to(self._name, self._spec, found, local, self._site.place))
 
 
 async def _settle() -> None:
@@ -204,3 +235,18 @@ async def _settle() -> None:
 def _seen(running: Steered) -> Seen:
     state = running.process.state
     return Seen(running.coming(), state.exit_code if state.state not in COMING else None)
+
+
+async def _hold(pair: Pair, coming: Callable[[], bool]) -> None:
+    """Keep a connection open until it or the process ends. A debugger that outlives its process waits for its end."""
+    reader, writer = pair
+    try:
+        while coming():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK):
+                    if not await reader.read(LIMIT):
+                        return
+    except OSError:
+        pass  # it has ended
+    finally:
+        writer.close()

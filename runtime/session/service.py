@@ -170,7 +170,9 @@ class Running:
         self._hearer.refresh()
         changed = self.site.renew(digest(words))
         self._dirty.clear()
-        if self._wanted is not None and state.generation == 0:
+        if self._wanted == "debug" and not (again and state.generation):
+            self._spawn(self.debugging.announce(self, functools.partial(self._hearer.words, self.name)))
+        elif self._wanted is not None and state.generation == 0:
             await self.start(self._wanted)
         elif self._wanted is not None and changed and state.state != "stopped":
             await self.restart()

@@ -188,7 +188,7 @@ def session(cluster, project_of, bookstore_images, until, tmp_path_factory):
 
 @pytest.fixture
 def service(session, until):
-    """Take one service of the session in hand; afterwards it runs again as it did, and nothing of a debugger is left."""
+    """Take one service of the session in hand; afterwards it runs as it did, and nothing of a debugger is left."""
     taken = []
 
     def take(name):

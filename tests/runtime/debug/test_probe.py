@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 
 import pytest
 from tests.runtime.debug.conftest import RUNS, free_port
@@ -9,6 +10,7 @@ from tests.runtime.debug.conftest import RUNS, free_port
 from devcfg.runtime.debug import probe as probing
 from devcfg.runtime.debug.adapters.adapter import Asking, Wish
 from devcfg.runtime.debug.choice import ADAPTERS, Debugger, Whose
+from devcfg.runtime.debug.greetings import greet
 from devcfg.runtime.debug.probe import NotReadyError, Process, Ready, Watched, probe
 
 BY_NAME = {one.name: one for one in ADAPTERS}
@@ -31,10 +33,11 @@ def watched(program):
 def found(debugger, watched, patience=60.0):
     """Return what the probe yields at last."""
 
-    async def last():
-        return [one async for one in probe(debugger, watched, patience=patience)][-1]
+    return asyncio.run(answered(debugger, watched, patience))
 
-    return asyncio.run(last())
+
+async def answered(debugger, watched, patience=60.0):
+    return [one async for one in probe(debugger, watched, patience=patience)][-1]
 
 
 @pytest.mark.parametrize("wait", [False, True])
@@ -43,13 +46,33 @@ def test_a_debugger_is_ready_once_it_answers_and_takes_the_next_client(name, wai
     one = debugger(name, free_port(), wait=wait)
     program = begin(name, one.command)
 
-    assert isinstance(found(one, watched(program)), Ready)
-    assert isinstance(found(one, watched(program)), Ready)
+    async def twice():
+        return [await answered(one, watched(program)) for _ in range(2)]
+
+    assert all(isinstance(ready, Ready) for ready in asyncio.run(twice()))
     assert program.process.poll() is None
     if wait or name == "gdb":
         assert "STARTED" not in program.lines()  # it still waits for its debugger
     else:
         program.wait_for("STARTED")
+
+
+def test_an_adapter_whose_program_has_not_come_to_it_yet_is_not_left(begin):
+    port = free_port()
+    one = debugger("python", port)
+    with socket.create_server(("127.0.0.1", 0)) as program:  # which is told where to come to, and does not
+        words = ["-m", "debugpy.adapter", "--for-server", str(program.getsockname()[1]), "--port", str(port)]
+        begin("python", [sys.executable, *words])  # it forks, and ends once nobody is left
+
+        async def twice():
+            first = await answered(one, still(alive=True))
+            second = await answered(one, still(alive=True))
+            assert await greet(Asking.DAP, await dial(port)) == "DAP"
+            return first, second
+
+        first, second = asyncio.run(twice())
+    assert isinstance(first, Ready) and isinstance(second, Ready)
+    assert first.place is not None
 
 
 def test_a_gdbserver_for_one_client_is_not_asked(begin):

@@ -1,7 +1,6 @@
 """The Python entry as VS Code uses it: every key goes to a real debugpy, over the port that the entry names."""
 
 import contextlib
-import dataclasses
 import json
 import os
 import signal
@@ -13,6 +12,8 @@ import time
 import pytest
 
 from devcfg.compiler.parser import read_config
+from devcfg.runtime.debug.adapters.adapter import Traces
+from devcfg.runtime.debug.choice import choose
 from devcfg.runtime.ide.entries import attach_to
 from devcfg.runtime.ide.vscode import attach_entry
 
@@ -85,9 +86,10 @@ def test_a_breakpoint_by_the_local_path_stops_the_process_of_the_pod(tmp_path, p
     for path in (local, remote):
         path.parent.mkdir(parents=True)
         path.write_text(APP)
-    text = f"services: {{web: {{debug: {{adapter: python}}, sync: [{{path: src, target: {remote.parent}}}]}}}}"
+    text = f"services: {{web: {{command: {{run: [python3, app.py]}}, sync: [{{path: src, target: {remote.parent}}}]}}}}"
     service = read_config(text.encode(), file="devcfg.yaml").config.services["web"]
-    attach = dataclasses.replace(attach_to("project", "web", service), port=port)
+    debugger = choose("web", service, Traces(service.command.run))
+    attach = attach_to("web", service, debugger, port)
     entry = json.loads(json.dumps(attach_entry(attach)).replace("${workspaceFolder}", str(tmp_path / "project")))
     listen = f"{entry['connect']['host']}:{entry['connect']['port']}"
     words = [sys.executable, "-Xfrozen_modules=off", "-m", "debugpy", "--listen", listen, "app.py"]

@@ -7,14 +7,16 @@ import pytest
 
 from devcfg.compiler.parser import read_config
 from devcfg.runtime.cli import main
+from devcfg.runtime.debug.adapters.adapter import Traces
+from devcfg.runtime.debug.choice import choose
 from devcfg.runtime.ide import jetbrains, nvim, vscode
-from devcfg.runtime.ide.entries import Adapter, Attach, Untold, adapter_of, attach_to
+from devcfg.runtime.ide.entries import Adapter, Attach, Untold, attach_to
 from devcfg.runtime.ide.jsonc import scan
 from devcfg.runtime.ide.ports import local_port
 
 COMMANDS = {
     "python": ["python", "-m", "debugpy", "--listen", "127.0.0.1:5678", "app.py"],
-    "go": ["dlv", "exec", "./app"],
+    "go": ["dlv", "exec", "./app", "--headless", "--accept-multiclient", "--continue", "--listen=127.0.0.1:2345"],
     "node": ["node", "--inspect", "app.js"],
     "java": ["java", "App"],
     "ruby": ["rdbg", "app.rb"],
@@ -37,6 +39,11 @@ def config_of(text):
     return read_config(text.encode(), file="devcfg.yaml").config
 
 
+def attach(name, service):
+    traces = Traces(service.command.run, service.command.debug)
+    return attach_to(name, service, choose(name, service, traces), local_port("shop", name))
+
+
 @pytest.fixture(scope="module")
 def config():
     services = "".join(
@@ -48,7 +55,7 @@ def config():
 
 @pytest.fixture(scope="module")
 def attaches(config):
-    return [attach_to("shop", name, service) for name, service in config.services.items()]
+    return [attach(name, service) for name, service in config.services.items()]
 
 
 def test_every_key_of_an_entry_is_one_that_its_extension_declares(attaches):
@@ -134,8 +141,8 @@ def test_a_run_configuration_is_xml_with_the_port_and_a_name_of_ours(attaches):
 
 
 def test_what_stands_in_a_run_configuration_is_escaped():
-    config = config_of("services: {web: {debug: {adapter: python}, sync: [{path: '<a> & \"b\"', target: /src}]}}")
-    text = jetbrains.configuration(attach_to("shop", "web", config.services["web"]))
+    config = config_of("services: {web: {command: {run: python app.py}, sync: [{path: '<a> & \"b\"', target: /src}]}}")
+    text = jetbrains.configuration(attach("web", config.services["web"]))
     (mapping,) = ET.fromstring(text).iter("mapping")
 
     assert mapping.get("local-root") == '$PROJECT_DIR$/<a> & "b"'
@@ -143,45 +150,11 @@ def test_what_stands_in_a_run_configuration_is_escaped():
 
 def test_a_quotation_mark_does_not_leave_a_string_of_lua():
     config = config_of(
-        """services: {web: {debug: {adapter: python}, sync: [{path: 'a" .. os.exit() .. "', target: /src}]}}"""
+        """services: {web: {command: {run: python app.py}, sync: [{path: 'a" .. os.exit() .. "', target: /src}]}}"""
     )
-    text = nvim.table([attach_to("shop", "web", config.services["web"])])
+    text = nvim.table([attach("web", config.services["web"])])
 
     assert r'localRoot = "${workspaceFolder}/a\" .. os.exit() .. \"",' in text
-
-
-@pytest.mark.parametrize(
-    ("command", "adapter"),
-    [
-        ("{run: [python3, app.py]}", Adapter.PYTHON),
-        ("{run: [/usr/bin/uvicorn, app:app]}", Adapter.PYTHON),
-        ("{run: 'exec env A=b node app.js'}", Adapter.NODE),
-        ("{run: ['./gradlew', run]}", Adapter.JAVA),
-        ("{run: [/tmp/app], debug: [dlv, exec, /tmp/app]}", Adapter.GO),
-        ("{run: [bundle, exec, puma]}", Adapter.RUBY),
-        ("{debug: [gdbserver, ':1', app]}", Adapter.GDB),
-    ],
-)
-def test_the_first_word_of_a_command_tells_the_debugger(command, adapter):
-    service = config_of(f"services: {{web: {{command: {command}}}}}").services["web"]
-
-    assert adapter_of("web", service) is adapter
-
-
-@pytest.mark.parametrize(
-    ("service", "reason"),
-    [
-        ("{command: {run: [./app]}}", "`./app` does not tell which debugger it runs under"),
-        ('{command: {run: "\'"}}', "`'` does not tell which debugger it runs under"),
-        ("{}", "it has no command to debug"),
-        ("{debug: {adapter: lldb}}", "there are no entries for the adapter `lldb` yet"),
-    ],
-)
-def test_where_nothing_tells_the_debugger_there_is_a_reason(service, reason):
-    found = adapter_of("web", config_of(f"services: {{web: {service}}}").services["web"])
-
-    assert isinstance(found, Untold)
-    assert found.reason == reason
 
 
 @pytest.mark.parametrize(
@@ -194,7 +167,7 @@ def test_where_nothing_tells_the_debugger_there_is_a_reason(service, reason):
 )
 def test_the_program_that_gdb_reads_is_the_local_one(words, workdir, program):
     text = f"services: {{web: {{command: {{debug: {words}}}, {workdir} sync: ['native:/src']}}}}"
-    found = attach_to("shop", "web", config_of(text).services["web"])
+    found = attach("web", config_of(text).services["web"])
 
     assert isinstance(found, Attach)
     assert found.program == program

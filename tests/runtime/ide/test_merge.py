@@ -103,6 +103,15 @@ def test_of_two_entries_each_can_go_first(text):
 
 
 @given(text=files())
+def test_several_entries_go_at_once_as_they_go_one_by_one(text):
+    last = {"name": "devcfg: attach last"}
+    full = settle(text, SHELF, [ONE, TWO, last], everything)
+    one_by_one = settle(settle(full, SHELF, [TWO, last], everything), SHELF, [last], everything)
+
+    assert settle(full, SHELF, [last], everything) == one_by_one == settle(text, SHELF, [last], everything)
+
+
+@given(text=files())
 def test_every_character_of_the_file_is_still_there_in_its_order(text):
     rest = iter(settle(text, SHELF, [ONE], everything))
 

@@ -1,5 +1,6 @@
 """`devcfg debug` in a real session: an editor attaches by local paths, a request stops, a save is debugged anew."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -7,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from asking import Asking, answer_of, listens
+from asking import Asking, answer_of, free_port, listens
 from delve import find_dlv
 from editors import Debugpy, Delve
 from programs import GO, PYTHON
@@ -56,6 +57,67 @@ def test_a_request_stops_at_a_breakpoint_of_a_local_path_and_again_after_a_save(
     assert answer_of(port) == "52"
 
 
+def test_debug_without_a_session_starts_one_that_goes_on(project):
+    port = free_port()
+    project.write("src/app.py", PYTHON)
+    command = {"run": [sys.executable, "app.py"]}
+    project.config(web={"command": command, "env": {"PORT": str(port)}, "debug": {"port": free_port()}})
+    refused = project.devcfg("debug", "--local")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "`--yes` accepts them" in refused.stderr
+
+    done = project.devcfg("debug", "--local", "--yes", "-o", "json")
+    try:
+        assert done.returncode == 0, done.stderr
+        assert "web: live" in done.stderr
+        found = json.loads(done.stdout)
+        editor, where, answer = hit(found, port, project.root / "src" / "app.py", 7, "answer")
+        assert (where[1:], answer) == ((7, "41"), "42")
+        editor.leave()
+        again = project.devcfg("debug", "--local", "-o", "json")
+        assert json.loads(again.stdout)["port"] == found["port"]
+        assert "is on its way" not in again.stderr
+    finally:
+        ended = project.devcfg("down")
+    assert ended.returncode == 0, ended.stderr
+    assert "it has ended" in ended.stderr
+    eventually(lambda: not project.owned(), "the end of the session", lambda: project.owned())
+
+
+def test_a_session_that_starts_under_the_debugger_says_where_it_answers(project):
+    port = free_port()
+    project.write("src/app.py", PYTHON)
+    command = {"run": [sys.executable, "app.py"]}
+    project.config(web={"command": command, "env": {"PORT": str(port)}, "debug": {"port": free_port()}})
+    up = project.up("--yes", "--debug")
+    up.wait_for("restarted", generation=1, command="debug")
+    up.wait_for_words("debugger ready 127.0.0.1:2")
+    found = debug(project)
+    editor, where, _ = hit(found, port, project.root / "src" / "app.py", 7, "answer")
+    assert where[1:] == (7, "41")
+    editor.leave()
+    assert [one["generation"] for one in up.events if one["event"] == "restarted"] == [1]
+    assert up.end() == 0, up.words
+
+
+def test_a_session_is_not_started_under_a_debugger_that_no_command_can_be_put_under(project):
+    project.config(web={"command": {"run": [sys.executable, "-m", "gunicorn", "app"]}})
+    done = project.devcfg("up", "--local", "--yes", "--debug")
+
+    assert done.returncode == 2
+    assert "works in other processes than its own" in done.stderr
+    assert not project.owned()
+
+
+def test_a_session_in_the_background_is_as_good_when_it_runs_already(project, debugged):
+    debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"]})
+    done = project.devcfg("up", "--local", "--yes", "--detach", "web")
+
+    assert done.returncode == 0
+    assert "a session of this project runs already" in done.stderr
+    assert "web: live" in done.stderr
+
+
 def test_debug_says_what_it_does_and_ends_with_the_line_that_editors_wait_for(project, debugged):
     debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"]})
     done = project.devcfg("debug")
@@ -74,6 +136,7 @@ def test_debug_says_what_it_does_and_ends_with_the_line_that_editors_wait_for(pr
 def test_a_task_that_stays_goes_back_to_run_when_it_is_ended(project, debugged, number):
     up, port = debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"]})
     task = staying(project)
+    assert task.stdout.readline() == "[devcfg] starting\n"
     assert task.stdout.readline().startswith("[devcfg] debugger ready 127.0.0.1:2")
     task.send_signal(number)
 
@@ -82,9 +145,23 @@ def test_a_task_that_stays_goes_back_to_run_when_it_is_ended(project, debugged, 
     assert answer_of(port) == "42"
 
 
+def test_a_task_that_stays_says_in_one_line_why_it_does_not(project, debugged):
+    debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"]}, debug={"adapter": "dotnet"})
+    done = project.devcfg("debug", "--stay")
+
+    assert done.returncode == 2
+    first, second = done.stdout.splitlines()
+    assert first == "[devcfg] starting"
+    assert second.startswith("[devcfg] failed: `devcfg debug` has no adapter `dotnet` yet")
+
+
 def test_a_task_that_stays_ends_when_somebody_goes_back_to_run(project, debugged):
     debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"]})
     task = staying(project)
+    assert task.stdout.readline() == "[devcfg] starting\n"
+    assert task.stdout.readline().startswith("[devcfg] debugger ready")
+    project.write("src/app.py", PYTHON.replace("41", "51"))
+    assert task.stdout.readline() == "[devcfg] restarting\n"
     assert task.stdout.readline().startswith("[devcfg] debugger ready")
     assert project.devcfg("run").returncode == 0
     assert (task.wait(60), task.stdout.read()) == (0, "")
@@ -123,14 +200,15 @@ def test_a_debugger_that_is_not_there_is_said_and_run_goes_on(project, debugged)
 
 
 def test_a_program_that_ends_at_once_is_quoted_and_run_goes_on(project, debugged):
-    text = "import sys\nif 'pydevd' in sys.modules:\n    sys.exit('no debugging today')\n" + PYTHON
-    _, port = debugged("app.py", text, {"run": [sys.executable, "app.py"]})
+    port = free_port()
+    ends = [sys.executable, "-c", "import sys; sys.exit('no debugging today')", "--listen", f"127.0.0.1:{port}"]
+    _, serves = debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"], "debug": ends}, debug={"port": port})
     done = project.devcfg("debug")
 
     assert done.returncode == 1
     assert "web | no debugging today" in done.stderr
     assert "the process ended with code 1 before debugpy answered" in done.stderr
-    eventually(lambda: answer_of(port) == "42", "the answer of `run`")
+    eventually(lambda: answer_of(serves) == "42", "the answer of `run`")
 
 
 @pytest.mark.parametrize("adapter", ["php", "dotnet", "lldb"])
@@ -147,7 +225,9 @@ def test_the_services_own_local_port_gives_way_to_the_next_that_is_free(project,
     debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"]})
     first = debug(project)["port"]
     assert project.devcfg("run").returncode == 0
-    with socket.create_server(("127.0.0.1", first)):
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # a session of another test may have it already
+            stack.enter_context(socket.create_server(("127.0.0.1", first)))
         second = debug(project)["port"]
 
     assert first < second < first + 50 or first == 29999
