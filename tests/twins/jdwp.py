@@ -33,8 +33,8 @@ class Jdwp(Editor):
 
     comes_back = True
 
-    def __init__(self, found):
-        super().__init__(found)
+    def __init__(self, port, mappings=()):
+        super().__init__(port, mappings)
         self._socket = None
 
     def attach(self, path, line):
@@ -60,6 +60,7 @@ class Jdwp(Editor):
         for kind, thread, body in [one for one in self._events if one[0] == CLASS_PREPARE]:
             self._events.remove((kind, thread, body))
             self._prepared(thread, body)
+        return True
 
     def stand(self, name):
         _, thread, body = self._event(BREAKPOINT)
