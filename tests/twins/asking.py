@@ -24,12 +24,12 @@ class Asking:
 
     def __init__(self, port, path="/"):
         self.answer = ""
-        self._url = f"http://127.0.0.1:{port}{path}"
+        self.port, self._path = port, path
         self.thread = threading.Thread(target=self._try, daemon=True)
 
     def ask(self):
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(self._url, timeout=SECONDS) as answer:
+        with opener.open(f"http://127.0.0.1:{self.port}{self._path}", timeout=SECONDS) as answer:
             self.answer = answer.read().decode()
 
     def _try(self):

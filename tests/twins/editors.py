@@ -1,7 +1,7 @@
 """Editors as far as a debugger sees them: what they have in common, and those that speak DAP.
 
-Each is told where the debugger answers in the form that `devcfg debug -o json` prints, sets a breakpoint by a local
-path as its user does, and finds the file of the far side as its own documentation says.
+Each sets a breakpoint by a local path as its user does, and finds the file of the far side as its own documentation
+says.
 """
 
 import json
@@ -15,8 +15,8 @@ AGAIN = 1.0
 """Seconds between two tries of an editor that comes back by itself: js-debug and JetBrains' IDEs take as long."""
 
 
-class GoneError(Exception):
-    """The connection ended."""
+class GoneError(AssertionError):
+    """The connection ended: a failure where nobody waits for that."""
 
 
 class RefusedError(Exception):
@@ -29,13 +29,17 @@ class Editor:
     comes_back = False
     """Whether it attaches again by itself after its program has ended, as its user has set it up to."""
 
-    def __init__(self, found):
-        self.port = found["port"]
-        self.mappings = [(one["local"], one["remote"]) for one in found["path_mappings"]]
+    def __init__(self, port, mappings=()):
+        self.port, self.mappings = port, mappings
         self.breakpoint = None
 
+    @classmethod
+    def to(cls, found):
+        """Return the editor for what `devcfg debug -o json` prints."""
+        return cls(found["port"], mappings=[(one["local"], one["remote"]) for one in found["path_mappings"]])
+
     def attach(self, path, line):
-        """Attach with a breakpoint at a line of a local file, and return once it is one that can be hit."""
+        """Attach with a breakpoint at a line of a local file; return whether it is one that can be hit."""
         raise NotImplementedError
 
     def stand(self, name):
@@ -75,11 +79,14 @@ class Editor:
         deadline = time.monotonic() + SECONDS
         while True:
             try:
-                return self.attach(path, line)
+                held = self.attach(path, line)
             except (OSError, GoneError, RefusedError) as error:
                 assert time.monotonic() < deadline, f"no way to the program: {error}"
                 self.drop()
                 time.sleep(AGAIN)
+            else:
+                assert held, "this breakpoint cannot be hit"
+                return
 
     def remote(self, path):
         """Return where a local file is on the far side."""
@@ -100,13 +107,14 @@ def _mapped(path, mappings):
 class Dap(Editor):
     """An editor attached over DAP, in the order that VS Code says things."""
 
-    def __init__(self, found):
-        super().__init__(found)
+    def __init__(self, port, arguments=None, mappings=()):
+        super().__init__(port, mappings)
+        self._arguments = arguments
         self._socket = self._file = None
 
     def arguments(self):
         """Return what this debugger's extension sends with `attach`."""
-        return {}
+        return self._arguments or {}
 
     def attach(self, path, line):
         self.breakpoint = path, line
@@ -119,7 +127,7 @@ class Dap(Editor):
         found = self.ask("setBreakpoints", source={"path": self.named(path)}, breakpoints=[{"line": line}])
         self.ask("configurationDone")
         self._answer(attaching)
-        assert found["breakpoints"][0]["verified"], found
+        return found["breakpoints"][0]["verified"]
 
     def named(self, path):
         """Return how a local file is named to the debugger: as it is, where that maps paths itself."""
@@ -224,7 +232,7 @@ class Rdbg(Dap):
 
     def attach(self, path, line):
         self._untrue = 1
-        super().attach(path, line)
+        return super().attach(path, line)
 
     def named(self, path):
         return self.remote(path)

@@ -16,8 +16,8 @@ class Inspector(Editor):
 
     comes_back = True
 
-    def __init__(self, found):
-        super().__init__(found)
+    def __init__(self, port, mappings=()):
+        super().__init__(port, mappings)
         self._socket = None
 
     def attach(self, path, line):
@@ -32,6 +32,7 @@ class Inspector(Editor):
         self.ask("Runtime.runIfWaitingForDebugger")
         if not found["locations"]:  # the program has not come to load that file
             self._wait_for("Debugger.breakpointResolved")
+        return True
 
     def stand(self, name):
         frame = self._wait_for("Debugger.paused")["callFrames"][0]
@@ -55,7 +56,7 @@ class Inspector(Editor):
     def wait_for_end(self):
         try:
             while True:
-                self._socket.receive()
+                self._read()
         except (GoneError, OSError):
             pass
 
@@ -81,6 +82,8 @@ class Inspector(Editor):
             self._answers[message["id"]] = message
         elif message["method"] == "Debugger.scriptParsed":
             self._scripts[message["params"]["scriptId"]] = message["params"]["url"]
+        elif message["method"] == "Runtime.executionContextDestroyed":
+            raise GoneError  # the program has ended, and Node stays until its debugger has gone
         else:
             self._events.append(message)
 

@@ -24,6 +24,7 @@ BREAKPOINT, CLASS_PREPARE, VM_START, VM_DEATH = 2, 8, 90, 99
 ALONE = 1
 """Suspends the thread of the event and no other, as IDEs do where they are told to."""
 CLASS_MATCH, LOCATION_ONLY = 5, 7
+PREPARED = bytes([CLASS_PREPARE, ALONE]) + struct.pack(">ib", 1, CLASS_MATCH)
 NUMBERS = {"B": ">b", "C": ">H", "S": ">h", "I": ">i", "J": ">q", "F": ">f", "D": ">d", "Z": ">?"}
 
 
@@ -32,8 +33,8 @@ class Jdwp(Editor):
 
     comes_back = True
 
-    def __init__(self, found):
-        super().__init__(found)
+    def __init__(self, port, mappings=()):
+        super().__init__(port, mappings)
         self._socket = None
 
     def attach(self, path, line):
@@ -47,22 +48,22 @@ class Jdwp(Editor):
         sizes = struct.unpack(">5i", self._ask(ID_SIZES))
         self._field, self._method, self._object, self._type, self._frame = sizes
         name = class_of(path)
-        for pattern in (name, f"{name}$*"):
-            modifier = struct.pack(">ib", 1, CLASS_MATCH) + _text(pattern)
-            self._ask(SET, bytes([CLASS_PREPARE, ALONE]) + modifier)
         self._sought = f"L{name.replace('.', '/')}"
+        requests = [self._ask(SET, PREPARED + _text(pattern)) for pattern in (name, f"{name}$*")]
         for kind, signature in self._classes():
             self._break_in(kind, signature)
         while not self._set:
-            _, thread, body = self._event(CLASS_PREPARE)
+            self._prepared(*self._event(CLASS_PREPARE)[1:])
+        # An IDE goes on to hear of classes and answers at once; here nobody would while no one waits for a stop.
+        for request in requests:
+            self._ask(CLEAR, bytes([CLASS_PREPARE]) + request)
+        for kind, thread, body in [one for one in self._events if one[0] == CLASS_PREPARE]:
+            self._events.remove((kind, thread, body))
             self._prepared(thread, body)
+        return True
 
     def stand(self, name):
-        while True:
-            kind, thread, body = self._event(BREAKPOINT, CLASS_PREPARE)
-            if kind == BREAKPOINT:
-                break
-            self._prepared(thread, body)
+        _, thread, body = self._event(BREAKPOINT)
         self._thread = thread
         _, klass, method, index = body.location()
         line = max((one for one in self._lines(klass, method) if one[0] <= index), default=(0, 0))[1]

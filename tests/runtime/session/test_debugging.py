@@ -17,8 +17,8 @@ from tests.runtime.session.conftest import DEVCFG, debug, eventually
 
 def hit(found, port, path, line, name):
     """Attach, have a request stop, and return where it did, a variable's value, and what the request got in the end."""
-    editor = Debugpy(found)
-    editor.attach(path, line)
+    editor = Debugpy.to(found)
+    assert editor.attach(path, line)
     asking = Asking(port).begin()
     where = editor.stopped(name)
     answer = asking.end()
@@ -71,6 +71,7 @@ def test_debug_without_a_session_starts_one_that_goes_on(project):
         assert done.returncode == 0, done.stderr
         assert "web: live" in done.stderr
         found = json.loads(done.stdout)
+        eventually(lambda: answers(port), "the first answer")  # the debugger answers before the program does
         editor, where, answer = hit(found, port, project.root / "src" / "app.py", 7, "answer")
         assert (where[1:], answer) == ((7, "41"), "42")
         editor.leave()
@@ -93,6 +94,7 @@ def test_a_session_that_starts_under_the_debugger_says_where_it_answers(project)
     up.wait_for("restarted", generation=1, command="debug")
     up.wait_for_words("debugger ready 127.0.0.1:2")
     found = debug(project)
+    eventually(lambda: answers(port), "the first answer")
     editor, where, _ = hit(found, port, project.root / "src" / "app.py", 7, "answer")
     assert where[1:] == (7, "41")
     editor.leave()
@@ -258,8 +260,8 @@ def go(project, program, tmp_path):
 
 
 def attach_to_go(found, path, line):
-    editor = Delve(found)
-    editor.attach(path, line)
+    editor = Delve.to(found)
+    assert editor.attach(path, line)
     return editor
 
 

@@ -39,7 +39,7 @@ class Debugged:
 
     def attach(self) -> Editor:
         """Attach, and try again where that is refused: debugpy takes a moment to see that a client has gone."""
-        editor = self.program.editor(self.found)
+        editor = self.program.editor.to(self.found)
         editor.insist(self.local, self.program.line)
         return editor
 
