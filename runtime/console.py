@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 
@@ -20,6 +21,8 @@ WORDS = 600
 Quote = Callable[[str, int], str | None]
 """Gives the source line of a file, both as a finding names them; None where there is none."""
 
+SGR = re.compile(r"\x1b\[[0-9;:]*m")
+"""A colour, as terminals take it."""
 RED, GREEN, YELLOW, BLUE, CYAN, BOLD, DIM = "31", "32", "33", "34", "36", "1", "2"
 _COLOURS = {Severity.ERROR: RED, Severity.WARNING: YELLOW, Severity.NOTE: CYAN}
 
@@ -40,6 +43,11 @@ def raw(text: str) -> None:
     """Write to stderr as it is, at once: for a line that is drawn anew, whose parts are printable already."""
     sys.stderr.write(text)
     sys.stderr.flush()
+
+
+def toned(text: str, stream: str = "stderr") -> str:
+    """Return a text whose only control sequences are colours, without them where its stream wants none."""
+    return text if _coloured(stream) else SGR.sub("", text)
 
 
 def paint(text: str, *codes: str, stream: str = "stderr") -> str:

@@ -9,6 +9,9 @@ import typer
 from devcfg.runtime.options import TABLES, Command, File, Group, OutputOption, Service, Services, word
 from devcfg.schemas.errors import UsageError
 
+Raw = Annotated[
+    bool, typer.Option("--raw", help="Log lines as they were printed, with the paths of the pod and their colours.")
+]
 session = typer.Typer(cls=Group, rich_markup_mode=None)
 
 
@@ -29,6 +32,7 @@ def up(
     detached: Annotated[bool, typer.Option("--detach", help="Return when all is live; `down` ends it.")] = False,
     steal: Annotated[bool, typer.Option("--steal", help="Take over what another session holds.")] = False,
     node: Annotated[str, typer.Option(metavar="NODE", help="The pod of a DaemonSet to develop in.")] = "",
+    raw: Raw = False,
     file: File = None,
 ) -> None:
     """Take services into dev mode: your source is in the pod, and every save is live.
@@ -50,6 +54,7 @@ def up(
         detach=detached,
         steal=steal,
         node=node,
+        raw=raw,
     )
     raise typer.Exit(run(request))
 
@@ -180,12 +185,13 @@ def logs(
     *,
     services: Services = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on until Ctrl-C.")] = False,
+    raw: Raw = False,
     file: File = None,
 ) -> None:
     """Print what the dev processes have printed, also where nobody here has a session."""
     from devcfg.runtime.commands.logs import logs as run
 
-    raise typer.Exit(run(file, tuple(services or ()), follow=follow))
+    raise typer.Exit(run(file, tuple(services or ()), follow=follow, raw=raw))
 
 
 @session.command(cls=Command)

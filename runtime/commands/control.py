@@ -12,6 +12,7 @@ from typing import Any
 
 from devcfg.runtime import console
 from devcfg.runtime.session.control import NoSessionError, ask
+from devcfg.runtime.session.locations import View
 from devcfg.runtime.workspace import find_config, open_workspace, read_bytes
 from devcfg.schemas.errors import ConfigError, DevcfgError, UsageError
 from devcfg.schemas.fields import closest
@@ -84,7 +85,8 @@ def debug(file: str | None, service: str | None, output: str, way: Way) -> int:
 
 
 def _debug(file: str | None, project: str, name: str | None, output: str, way: Way) -> int:
-    members = {"service": name, "spelled": _spelled(file)}
+    seen = view(file)
+    members = {"service": name, "spelled": seen.project, "here": seen.here}
     try:
         return relay(project, "debug", output, **members)
     except NoSessionError:
@@ -113,12 +115,12 @@ def _staying(work: Callable[[], int], project: str, name: str | None) -> int:
         return relay(project, "run", service=name)
 
 
-def _spelled(file: str | None) -> str:
-    """Return the project as the user spells it, links unresolved: an editor sets breakpoints by such paths."""
+def view(file: str | None) -> View:
+    """Return project and current directory as the user spells them: an editor sets breakpoints by such paths."""
     here, shell = os.getcwd(), os.environ.get("PWD", "")
     if os.path.isabs(shell) and os.path.realpath(shell) == here:
         here = shell
-    return os.path.normpath(os.path.join(here, os.path.dirname(find_config(file))))
+    return View(os.path.normpath(os.path.join(here, os.path.dirname(find_config(file)))), here)
 
 
 def sync(where: Where, verb: str, output: str, **members: Any) -> int:
@@ -135,7 +137,8 @@ def relay(project: str, verb: str, output: str = "human", **members: Any) -> int
         if "data" in line and output != "json":
             console.data(console.printable(line["data"]) + "\n", now=True)
         if "log" in line:
-            console.data(f"{line['log']}\n", now=True)
+            log = line["log"] if members.get("raw") else console.toned(line["log"], "stdout")
+            console.data(f"{log}\n", now=True)
         if "words" in line:
             console.say(line["words"])
         code = int(line.get("end", code))

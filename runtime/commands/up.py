@@ -9,6 +9,7 @@ from shlex import join
 from typing import TYPE_CHECKING
 
 from devcfg.runtime import console
+from devcfg.runtime.commands.control import view
 from devcfg.runtime.commands.detach import detach
 from devcfg.runtime.debug.choice import choose
 from devcfg.runtime.debug.sight import traces_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from devcfg.runtime.devmode.pods import Trouble
     from devcfg.runtime.devmode.prepare import Prepared
     from devcfg.runtime.devmode.rollout import GiveUp
+    from devcfg.runtime.session.locations import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Request:
     detach: bool = False
     steal: bool = False
     node: str = ""
+    raw: bool = False
 
     @property
     def mode(self) -> Mode:
@@ -48,9 +51,15 @@ class Request:
         return "debug" if self.debug else "run"
 
     @property
+    def view(self) -> View | None:
+        """From where their lines are read; None where they are wanted as they were printed."""
+        return None if self.raw else view(self.file)
+
+    @property
     def words(self) -> list[str]:
         """The command line again, for a session in the background."""
         flags = {"--local": self.local, "--yes": self.yes, "--debug": self.debug, "--steal": self.steal}
+        flags["--raw"] = self.raw
         words = [*self.services, *(flag for flag, given in flags.items() if given)]
         words += ["--node", self.node] if self.node else []
         return words + (["-f", self.file] if self.file is not None else [])
@@ -82,7 +91,9 @@ def _up_here(request: Request, brief: Brief) -> int:
         return found
 
     sites = LocalSites(brief.project)
-    session = Session(brief, reread, sites, events=request.events, once=request.once, mode=request.mode)
+    session = Session(
+        brief, reread, sites, events=request.events, once=request.once, mode=request.mode, view=request.view
+    )
     asyncio.run(session.run())
     console.say("ended; the files of the remote side stay in .devcfg/local", console.DIM)
     return 0
@@ -129,6 +140,7 @@ async def _up_in_cluster(request: Request, brief: Brief) -> int:
             once=request.once,
             mode=request.mode,
             agreed=_entered_key if consent.can_ask() else None,
+            view=request.view,
         )
         await session.run()
     finally:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from devcfg.runtime import console
 from devcfg.runtime.debug.probe import NotReadyError
 from devcfg.runtime.link.agent import State
 from devcfg.runtime.session.attaching import how_to_attach
 from devcfg.runtime.session.control import Answer
 from devcfg.runtime.session.display import visible_log
+from devcfg.runtime.session.locations import Respell, View, respelling
 from devcfg.runtime.session.service import Running
 from devcfg.runtime.session.site import Here
 from devcfg.runtime.session.sites import Sites
@@ -89,16 +92,17 @@ class Answers:
     async def _logs(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         names = {name for name, _ in self._chosen(request.get("services") or [])}
         queue: asyncio.Queue[tuple[str, str]] = asyncio.Queue(maxsize=10_000)
+        spelled = _Spelled(self._session, request)
         for line in self._session.logs:
             if line[0] in names:
-                yield _log_line(*line, several=len(names) > 1)
+                yield spelled.line(*line, several=len(names) > 1)
         if request.get("follow"):
             self._session.listeners.add(queue)
             try:
                 while True:
                     name, text = await queue.get()
                     if name in names:
-                        yield _log_line(name, text, several=len(names) > 1)
+                        yield spelled.line(name, text, several=len(names) > 1)
             finally:
                 self._session.listeners.discard(queue)
         yield {"end": 0}
@@ -137,8 +141,9 @@ class Answers:
                     for words in how_to_attach(project, told):
                         yield {"words": f"{name}: {words}"}
         except NotReadyError as error:
+            spelled = _Spelled(self._session, request)
             for line in error.last:
-                yield {"words": f"{name} | {visible_log(line)}"}
+                yield {"words": f"{name} | {console.SGR.sub('', spelled.shown(name, line))}"}
             if running.spec.command.run is not None:
                 yield {"words": f"{name}: {_words(running.process.state)}"}
             raise
@@ -297,5 +302,26 @@ def _words(state: State) -> str:
             return state.state
 
 
-def _log_line(service: str, text: str, *, several: bool) -> dict[str, Any]:
-    return {"log": f"{service} | {visible_log(text)}" if several else visible_log(text)}
+class _Spelled:
+    """Log lines as whoever asked sees them: what is kept is as it was printed."""
+
+    def __init__(self, session: Asked, request: dict[str, Any]) -> None:
+        self._session = session
+        project, here = request.get("spelled"), request.get("here")
+        self._view = View(project, here) if isinstance(project, str) and isinstance(here, str) else None
+        self._known: dict[str, tuple[Running, Respell]] = {}
+
+    def line(self, service: str, text: str, *, several: bool) -> dict[str, Any]:
+        """Return a line of an answer."""
+        shown = self.shown(service, text)
+        return {"log": f"{service} | {shown}" if several else shown}
+
+    def shown(self, service: str, text: str) -> str:
+        """Return a line of a service's log."""
+        running = self._session.running.get(service)
+        if self._view is None or running is None:
+            return visible_log(text)
+        if service not in self._known or self._known[service][0] is not running:
+            respell = respelling(self._view, running.spec, running.site.place, os.path.isfile)
+            self._known[service] = running, respell
+        return visible_log(text, self._known[service][1])

@@ -6,7 +6,6 @@ Nothing that a program prints moves the cursor: colours (SGR) pass, every other 
 from __future__ import annotations
 
 import contextlib
-import re
 import shutil
 import sys
 import time
@@ -14,23 +13,28 @@ from collections.abc import Callable
 
 from devcfg.runtime import console
 from devcfg.runtime.session.events import BROUGHT, Event, Happening
+from devcfg.runtime.session.locations import Respell
 
-_SGR = re.compile(r"\x1b\[[0-9;:]*m")
 _PALETTE = (console.CYAN, "35", console.YELLOW, console.BLUE, "36;1", "35;1", "33;1", "34;1")
 LONGEST = 4000
 """Characters of one log line; the rest of a longer one is cut, and said so."""
 CLEAR = "\r\x1b[K"
 
 
-def visible_log(text: str) -> str:
-    """Return a log line that cannot move the cursor: colours pass and are ended, all other controls become visible."""
+def visible_log(text: str, respell: Respell = str) -> str:
+    """Return a log line that cannot move the cursor: colours pass and are ended, all other controls become visible.
+
+    `respell` gets what is shown of the line; what it returns is no more trusted than the line.
+    """
     text = text.rstrip("\r").rpartition("\r")[2]
-    if len(text) > LONGEST:
-        text = f"{text[:LONGEST]}… ({len(text) - LONGEST} more characters)"
+    more = len(text) - LONGEST
+    text = respell(text[:LONGEST])
+    if more > 0:
+        text = f"{text}… ({more} more characters)"
     if text.isprintable():
         return text
-    parts = _SGR.split(text)
-    colours = _SGR.findall(text)
+    parts = console.SGR.split(text)
+    colours = console.SGR.findall(text)
     safe = "".join(f"{console.printable(part)}{colour}" for part, colour in zip(parts, [*colours, ""], strict=True))
     return f"{safe}\x1b[0m" if colours else safe
 
@@ -38,14 +42,18 @@ def visible_log(text: str) -> str:
 class Display:
     """Writes what happens. `events` also writes each event to stdout as a JSON line.
 
-    On a terminal there is one live line at the bottom; elsewhere every line has its time.
+    Log lines lose their colours where stderr wants none, unless they are wanted `raw`. On a terminal there is one live
+    line at the bottom; elsewhere every line has its time.
     """
 
-    def __init__(self, services: tuple[str, ...], *, events: bool, status: Callable[[], str]) -> None:
+    def __init__(
+        self, services: tuple[str, ...], *, events: bool, status: Callable[[], str], raw: bool = False
+    ) -> None:
         self._width = max(map(len, services), default=0)
         self._colours = {name: _PALETTE[at % len(_PALETTE)] for at, name in enumerate(services)}
         self._terminal = sys.stderr.isatty()
         self._events = events
+        self._is_raw = raw
         self._status = status
         self._live = ""
 
@@ -53,9 +61,10 @@ class Display:
         """Say one step of entering or leaving."""
         self._line(console.paint(console.printable(text), *codes))
 
-    def log(self, service: str, text: str) -> None:
+    def log(self, service: str, text: str, respell: Respell = str) -> None:
         """Show one line of a dev process or its supervisor."""
-        self._named(service, visible_log(text), "|")
+        shown = visible_log(text, respell)
+        self._named(service, shown if self._is_raw else console.toned(shown), "|")
 
     def tell(self, service: str, text: str, *codes: str) -> None:
         """Say something of a service that is no event."""

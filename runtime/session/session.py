@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import os
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
@@ -19,6 +20,7 @@ from devcfg.runtime.session.debugging import Debugging
 from devcfg.runtime.session.display import Display
 from devcfg.runtime.session.events import Event, Happening
 from devcfg.runtime.session.local import make_folder
+from devcfg.runtime.session.locations import Respell, View, respelling
 from devcfg.runtime.session.service import Running
 from devcfg.runtime.session.sites import Sites
 from devcfg.runtime.session.status import live_line
@@ -47,8 +49,12 @@ class Session:
         once: bool,
         mode: Mode = "run",
         agreed: Callable[[], Awaitable[None]] | None = None,
+        view: View | None = None,
     ) -> None:
-        """Take what is to run. `agreed` returns when the user says yes; None where nobody can."""
+        """Take what is to run. `agreed` returns when the user says yes; None where nobody can.
+
+        `view` is from where log lines are read; without one they are shown as they were printed.
+        """
         self.brief = brief
         self.sites = sites
         self.running: dict[str, Running] = {}
@@ -60,7 +66,9 @@ class Session:
         self._events = events
         self._answers = Answers(self)
         names = tuple(one.name for one in brief.services)
-        self._display = Display(names, events=events, status=lambda: live_line(self.running.values()))
+        self._display = Display(names, events=events, status=lambda: live_line(self.running.values()), raw=view is None)
+        self._view = view
+        self._respell: dict[str, Respell] = {}
         self._stop = Stop(self._display.step, self._display.close, stays=sites.stays)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
@@ -119,7 +127,7 @@ class Session:
         for queue in self.listeners:
             with contextlib.suppress(asyncio.QueueFull):
                 queue.put_nowait((service, line))
-        self._display.log(service, line)
+        self._display.log(service, line, self._respell.get(service, str))
 
     def words(self, service: str, text: str) -> None:
         """Show words."""
@@ -171,6 +179,8 @@ class Session:
         debugging = Debugging(self.brief.project, wanted.name, wanted.spec, site, said)
         running = Running(wanted.name, wanted.spec, site, rules, wanted.probe, debugging, self)
         self.running[wanted.name] = running
+        if self._view is not None:
+            self._respell[wanted.name] = respelling(self._view, wanted.spec, site.place, os.path.isfile)
         self._tasks[wanted.name] = self._watched(running.run(self._mode, again=again))
 
     def _went_back(self, name: str, task: asyncio.Task[None]) -> bool:

@@ -204,6 +204,16 @@ def test_a_debugger_that_is_not_there_is_said_and_run_goes_on(project, debugged)
     assert answer_of(port) == "42"
 
 
+def test_the_last_words_that_are_quoted_lead_to_the_files_here(project, debugged):
+    words = "import os, sys; sys.exit(os.path.abspath('app.py') + ':3: no debugging today')"
+    command = {"run": [PYTHON, "app.py"], "debug": [PYTHON, "-c", words]}
+    debugged("app.py", PYTHON_APP, command, debug={"adapter": "python", "port": 1})
+    done = project.devcfg("debug")
+
+    assert done.returncode == 1
+    assert "web | src/app.py:3: no debugging today" in done.stderr
+
+
 def test_a_program_that_ends_at_once_is_quoted_and_run_goes_on(project, debugged):
     port = free_port()
     ends = [sys.executable, "-c", "import sys; sys.exit('no debugging today')", "--listen", f"127.0.0.1:{port}"]

@@ -1,6 +1,7 @@
 """Parts of a session by themselves: its socket, what it shows, where its rules are, what it takes of a base."""
 
 import asyncio
+import io
 import os
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 
 from devcfg.runtime.session.container import environment_of, readiness_of
 from devcfg.runtime.session.control import Control, NoSessionError, ask, socket_path
-from devcfg.runtime.session.display import LONGEST, visible_log
+from devcfg.runtime.session.display import LONGEST, Display, visible_log
 from devcfg.runtime.session.process import repeats_an_event
 from devcfg.runtime.session.syncing import repository, rules_of
 from devcfg.schemas.config import Service
@@ -40,6 +41,41 @@ def test_a_log_line_cannot_move_the_cursor(printed, shown):
 
 def test_an_endless_log_line_is_cut_and_said_so():
     assert visible_log("x" * (LONGEST + 7)).endswith("… (7 more characters)")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Return what shows log lines on a terminal, of services `web` and `api`, and returns its text."""
+
+    def show(*lines, stderr=Terminal, **variables):
+        for name in ("NO_COLOR", "CI", "TERM"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        said = stderr()
+        monkeypatch.setattr("sys.stderr", said)
+        display = Display(("web", "api"), events=False, status=lambda: "")
+        for service, text in lines:
+            display.log(service, text)
+        return said.getvalue()
+
+    return show
+
+
+def test_a_colour_that_a_line_leaves_open_is_not_the_next_lines(shown):
+    first, second = shown(("web", "\x1b[31mred"), ("api", "plain")).splitlines()
+    assert first.endswith(" \x1b[31mred\x1b[0m")
+    assert second.endswith(" plain") and "31" not in second
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"CI": "true"}, {"TERM": "dumb"}, {"stderr": io.StringIO}])
+def test_a_process_has_colours_only_where_devcfg_has(shown, variables):
+    assert "\x1b" not in shown(("web", "\x1b[31mred\x1b[0m"), **variables)
 
 
 def test_what_a_session_says_itself_is_not_shown_from_the_supervisors_log_once_more():

@@ -256,7 +256,7 @@ def test_what_the_process_writes_comes_back_and_restarts_nothing(project):
 def test_hostile_escapes_of_a_process_are_visible_and_its_colours_pass(project):
     text = r'print("\x1b[31mred\x1b[0m \x1b[2J\x1b]0;owned\x07 end", flush=True)' + "\n"
     project.write("src/app.py", text + SERVER)
-    up = project.up()
+    up = project.up("--yes", "--raw")  # elsewhere than on a terminal colours pass only so
     up.wait_for_words("end")
     assert "\x1b[31mred\x1b[0m" in up.words
     assert "\x1b[2J" not in up.words and "\x1b]" not in up.words and "\x07" not in up.words
