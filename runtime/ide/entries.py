@@ -23,7 +23,9 @@ class Adapter(Enum):
     NODE = "node"
     JAVA = "java"
     RUBY = "ruby"
+    PHP = "php"
     GDB = "gdb"
+    LLDB = "lldb"
 
 
 _PROGRAMS = {
@@ -32,7 +34,9 @@ _PROGRAMS = {
     Adapter.NODE: ("node", "npm", "npx", "yarn", "pnpm", "tsx", "nodemon"),
     Adapter.JAVA: ("java", "gradle", "gradlew", "mvn", "mvnw"),
     Adapter.RUBY: ("ruby", "rdbg", "bundle", "rails", "rake"),
+    Adapter.PHP: ("php", "php-fpm", "composer", "apache2-foreground"),
     Adapter.GDB: ("gdbserver",),
+    Adapter.LLDB: ("lldb-server",),
 }
 
 
@@ -60,7 +64,7 @@ class Attach:
     main: Mapping | None
     """The one that the process starts in, for editors that know only one."""
     program: str = ""
-    """For gdb: the program with its symbols, relative to the project."""
+    """For gdb and lldb: the program with its symbols, relative to the project."""
 
     @property
     def address(self) -> str:
@@ -86,11 +90,11 @@ def attach_to(directory: str, name: str, service: Service) -> Attach | Untold:
     workdir = service.workdir or (service.sync[0].target if service.sync else "/")
     main = _holding(mappings, workdir)
     program = ""
-    if adapter is Adapter.GDB:
+    if adapter in (Adapter.GDB, Adapter.LLDB):
         remote = _program(service, workdir)
         holding = _holding(mappings, remote)
         if holding is None:
-            reason = f"gdb wants `{remote or 'the program'}` on this machine, too, and no sync rule has it"
+            reason = f"{adapter.value} wants `{remote or 'the program'}` on this machine, too, and no sync rule has it"
             return Untold(name, reason, "build it in a sync target")
         _check(remote)
         program = posixpath.normpath(posixpath.join(holding.local, posixpath.relpath(remote, holding.remote)))
@@ -105,8 +109,9 @@ def adapter_of(name: str, service: Service) -> Adapter | Untold:
         return known.get(given) or Untold(name, f"there are no entries for the adapter `{given}` yet")
     command = service.command.debug or service.command.run
     word = _first_word(command or ())
+    program = posixpath.basename(word)
     for adapter, programs in _PROGRAMS.items():
-        if posixpath.basename(word) in programs:
+        if program in programs or program.rstrip("0123456789.-") in programs:
             return adapter
     if not command:
         return Untold(name, "it has no command to debug")
@@ -128,8 +133,10 @@ def _first_word(command: tuple[str, ...]) -> str:
 
 
 def _program(service: Service, workdir: str) -> str:
-    """Return the program that gdbserver runs, as it is named in the container."""
+    """Return the program that gdbserver or lldb-server runs, as it is named in the container."""
     words = service.command.debug or service.command.run or ()
+    if words and posixpath.basename(words[0]).startswith("lldb-server"):
+        words = words[words.index("--") + 1 :] if "--" in words else ()
     if words and posixpath.basename(words[0]) == "gdbserver":
         words = tuple(one for one in words[1:] if not one.startswith("-"))[1:]
     return posixpath.normpath(posixpath.join(workdir, words[0])) if words else ""

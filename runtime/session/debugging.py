@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import functools
 import os
 import re
 from collections import deque
-from collections.abc import AsyncIterator
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 from devcfg.runtime.debug.adapters.adapter import Asking, Traces
 from devcfg.runtime.debug.adapters.words import Words
 from devcfg.runtime.debug.choice import Debugger, UndebuggableError, Whose, choose
-from devcfg.runtime.debug.probe import NotReadyError, Ready, Watched, probe
+from devcfg.runtime.debug.probe import MissingError, NotReadyError, Ready, Watched, probe
 from devcfg.runtime.debug.probe import Process as Seen
 from devcfg.runtime.debug.rescue import rescue
 from devcfg.runtime.ide.ports import COUNT, FIRST, local_port
-from devcfg.runtime.link.agent import Mode, State
+from devcfg.runtime.session.dialling import Dialling
 from devcfg.runtime.session.forward import Forward, Ports
-from devcfg.runtime.session.process import COMING, Process
+from devcfg.runtime.session.luggage import bring, find
+from devcfg.runtime.session.process import COMING
 from devcfg.runtime.session.site import Site
+from devcfg.runtime.session.steered import Steered
 from devcfg.schemas.config import Service
 from devcfg.schemas.errors import DevcfgError
 
@@ -29,35 +34,37 @@ TRIES = 50
 """How many local ports are tried, the service's own first."""
 APART = 10000
 """Where services share a machine's ports, a debugger listens this far below the port that reaches it."""
+SAVES, LOOK = 8, 0.1
+"""How often, and how many seconds apart, it is looked whether a save ended an editor's connection."""
 _BEGINS = re.compile(r"\[devcfg\] (run|debug): generation \d+:")
 
 
-class Steered(Protocol):
-    """The running service, as far as debugging steers it."""
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A debugger that was brought along."""
 
-    process: Process
-
-    async def start(self, mode: Mode) -> State:
-        """Make sure that a mode runs."""
-
-    async def restart(self) -> State:
-        """Start anew in the mode that ran."""
-
-    def coming(self) -> bool:
-        """Tell whether its process runs or is on its way."""
+    incarnation: str
+    """What it was brought into; another one does not have it."""
+    package: str
+    """Its directory there."""
 
 
 class Debugging:
     """What `devcfg debug` needs of one service."""
 
-    def __init__(self, project: str, name: str, spec: Service, site: Site) -> None:
+    def __init__(
+        self, project: str, name: str, spec: Service, site: Site, brought: dict[str, Brought] | None = None
+    ) -> None:
+        """Take a service; `brought` is what this session has brought along for services by their name."""
         self._project = project
+        self._brought = {} if brought is None else brought
         self._name = name
         self._spec = spec
         self._site = site
         self._lines: deque[str] = deque(maxlen=LINES)
         self._forward: Forward | None = None
         self._ports: Ports | None = None
+        self._dialling = Dialling(spec, self._stable, site)
 
     # ---- which one
 
@@ -67,7 +74,16 @@ class Debugging:
         traces = Traces(command.run, command.debug, command.build, self._spec.image or "", self._files())
         # In a pod each debugger has the ports for itself; on this machine two of one language would want the same.
         port = self._stable - APART if self._site.shared else None
-        return choose(self._name, self._spec, traces, port=port)
+        found = choose(self._name, self._spec, traces, port=port)
+        if found.adapter.dials and self._site.shared:
+            found = choose(self._name, self._spec, traces, port=self._stable)  # the editor listens there itself
+        return found if self._package is None else _with(found, self._package)
+
+    @property
+    def _package(self) -> str | None:
+        """Return where a debugger is that was brought along to this place."""
+        brought = self._brought.get(self._name)
+        return brought.package if brought is not None and brought.incarnation == self._site.incarnation else None
 
     @property
     def command(self) -> Words | None:
@@ -112,9 +128,15 @@ class Debugging:
             yield f"made of `command.run`: {' '.join(found.command)}"
         for note in found.notes:
             yield note
-        local = await self._open(found, running)
+        if found.adapter.dials:
+            await self.close()
+            self._ports = await self._dialling.arm(found, running)
+            local = self._ports.local
+            yield f"{found.adapter.debugger} dials the editor, which is to listen on 127.0.0.1:{local}"
+        else:
+            local = await self._open(found, running)
         try:
-            async for told in self._started(found, running):
+            async for told in self._started_with_luggage(found, running):
                 if isinstance(told, Ready):
                     yield self._attached(found, local, told, project)
                 else:
@@ -125,9 +147,37 @@ class Debugging:
                 await running.start("run")
             raise
 
+    async def _started_with_luggage(self, found: Debugger, running: Steered) -> AsyncIterator[str | Ready]:
+        """Start it; where it is not there and this machine has one that can be brought along, once more with that."""
+        try:
+            async for told in self._started(found, running):
+                yield told
+        except MissingError as error:
+            if found.whose is Whose.CONFIG or found.adapter.brought is None or self._package is not None:
+                raise
+            luggage = find(self._project, [rule.path for rule in self._spec.sync], os.environ)
+            if luggage is None:
+                hint = f"{error.hint}; or install it into `.venv` of the project, from where it is brought along"
+                raise MissingError(error.message, hint=hint, last=error.last) from error
+        else:
+            return
+        yield f"its Python has no debugpy: bringing version {luggage.version} along from {luggage.origin}"
+        try:
+            package = await running.process.ask(lambda agent: bring(luggage, agent, self._site.beside_agent))
+        except (DevcfgError, OSError) as error:
+            raise NotReadyError(f"{found.adapter.debugger} could not be brought along: {error}") from error
+        self._brought[self._name] = Brought(self._site.incarnation, package)
+        found = _with(found, package)
+        await running.process.set_commands({"debug": self._site.started_as(found.command)})
+        async for told in self._started(found, running):
+            yield told
+
     async def _started(self, found: Debugger, running: Steered) -> AsyncIterator[str | Ready]:
         before = running.process.state
         already = (before.state, before.mode) == ("running", "debug")
+        if already and found.adapter.ends_with_client and self._forward is not None and self._forward.taken:
+            yield Ready(f"{found.adapter.debugger}, which has its client", 0.0)
+            return
         if already and found.asking is Asking.NOTHING and not self._announced(found):
             state = await running.restart()  # it said that it listens before anybody here heard it
         else:
@@ -151,13 +201,35 @@ class Debugging:
         for further in range(TRIES):
             ports = Ports(FIRST + (self._stable - FIRST + further) % COUNT, found.port)
             left = self._left if found.asking is Asking.DELVE else None
-            forward = Forward(ports, self._site.dial, running.coming, left)
+            visited = functools.partial(self._visited, running) if found.adapter.ends_with_client else None
+            forward = Forward(ports, self._site.dial, running.coming, left, visited)
             with contextlib.suppress(DevcfgError):
                 local = await forward.listen()
                 self._forward, self._ports = forward, ports
                 return local
         message = f"none of {TRIES} local ports from {self._stable} on is free"
         raise DevcfgError(message, hint="end what listens there")
+
+    def _visited(self, running: Steered) -> Callable[[], None]:
+        """Return what has `command.run` go on when a client has gone that only now came to such a debugger."""
+        generation = running.process.state.generation
+        return lambda: running.spawn(self._go_on(running, generation))
+
+    async def _go_on(self, running: Steered, generation: int) -> None:
+        """Have the program go on by itself: it stands still, has ended, or runs where no debugger listens any more."""
+        for _ in range(SAVES):
+            state = await running.process.look()
+            if state.generation != generation or state.mode not in ("debug", ""):
+                return  # a save ended the connection, and is debugged anew
+            if state.state != "running":
+                break
+            await asyncio.sleep(LOOK)
+        await self.close()
+        running.tell("its debugger has gone")
+        if self._spec.command.run is None:
+            await running.restart()
+        else:
+            await running.start("run")
 
     async def _left(self) -> None:
         """Free what dlv may have left standing: the last editor has gone."""
@@ -183,6 +255,7 @@ class Debugging:
             "adapter": found.adapter.name,
             "host": "127.0.0.1",
             "port": local,
+            "editor": "listens" if found.adapter.dials else "attaches",
             "ready_ms": round(ready.ms, 1),
             "path_mappings": [
                 {
@@ -192,6 +265,13 @@ class Debugging:
                 for rule in self._spec.sync
             ],
         }
+
+
+def _with(found: Debugger, package: str) -> Debugger:
+    """Return how a debugger is started that was brought along."""
+    if found.whose is Whose.CONFIG or found.adapter.brought is None:
+        return found
+    return replace(found, command=found.adapter.brought(found.command, package))
 
 
 def _seen(running: Steered) -> Seen:

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 BROUGHT = "brought here"
 """The remark on changes that the process made and that came to the laptop."""
@@ -53,3 +53,19 @@ class Event:
         moment = datetime.fromtimestamp(self.time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         head = {"time": moment, "service": self.service, "event": self.what.value}
         return json.dumps({**head, **self.members}, ensure_ascii=False)
+
+
+class Hearer(Protocol):
+    """What a service tells: events, the lines that its process prints, and words that are no event."""
+
+    def event(self, event: Event) -> None:
+        """Hear an event."""
+
+    def log(self, service: str, line: str) -> None:
+        """Hear a line."""
+
+    def words(self, service: str, text: str) -> None:
+        """Hear words."""
+
+    def refresh(self) -> None:
+        """Hear that the service is another, without a word."""

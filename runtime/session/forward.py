@@ -40,9 +40,18 @@ class Forward:
     """One listening port. `coming` tells whether a process that does not listen yet is on its way."""
 
     def __init__(
-        self, ports: Ports, dial: Dial, coming: Callable[[], bool], left: Callable[[], Awaitable[None]] | None = None
+        self,
+        ports: Ports,
+        dial: Dial,
+        coming: Callable[[], bool],
+        left: Callable[[], Awaitable[None]] | None = None,
+        visited: Callable[[], Callable[[], None]] | None = None,
     ) -> None:
-        """Take what it is to do. `left` is awaited whenever the last client has gone; the next one waits for it."""
+        """Take what it is to do. `left` is awaited whenever the last client has gone; the next one waits for it.
+
+        `visited` is called when a client has reached the process, and what it returns when that client has gone.
+        """
+        self._visited = visited
         self._left = left
         self._parting = asyncio.Lock()
         self._ports = ports
@@ -61,6 +70,11 @@ class Forward:
             raise DevcfgError(message, hint=hint) from error
         port: int = self._server.sockets[0].getsockname()[1]
         return port
+
+    @property
+    def taken(self) -> bool:
+        """Whether a client is connected."""
+        return bool(self._open)
 
     async def close(self) -> None:
         """Stop listening, and end what is open."""
@@ -81,7 +95,7 @@ class Forward:
                 pass  # what the last client left is put right first
             far = await self._reach()
             if far is not None:
-                await _join((reader, writer), far)
+                await _join((reader, writer), far, self._visited() if self._visited is not None else _unheard)
         finally:
             writer.close()
         if self._left is not None and len(self._open) == 1:
@@ -100,22 +114,38 @@ class Forward:
             pause = min(pause * 1.2, PAUSE_LAST)
 
 
-async def _join(near: Pair, far: Pair) -> None:
-    """Carry bytes both ways until both have ended; what one side ends, the other is told."""
+async def _join(near: Pair, far: Pair, gone: Callable[[], None]) -> None:
+    """Carry bytes both ways until both have ended; what one side ends, the other is told, and `gone` of near's end."""
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_pump(near[0], far[1]))
-            group.create_task(_pump(far[0], near[1]))
+            group.create_task(_pump(near[0], far[1], gone))
+            group.create_task(_pump(far[0], near[1], _unheard))
     except* OSError:
         pass
     finally:
         far[1].close()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while chunk := await reader.read(CHUNK):
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, over: Callable[[], None]) -> None:
+    """Carry bytes one way; `over` hears that there is nothing more to read, before the writer does."""
+    while chunk := await _read(reader, over):
         writer.write(chunk)
         await writer.drain()
     with contextlib.suppress(OSError):
         if writer.can_write_eof():
             writer.write_eof()
+
+
+async def _read(reader: asyncio.StreamReader, over: Callable[[], None]) -> bytes:
+    try:
+        chunk = await reader.read(CHUNK)
+    except OSError:
+        over()
+        raise
+    if not chunk:
+        over()
+    return chunk
+
+
+def _unheard() -> None:
+    """Do nothing about an end that nobody asks for."""

@@ -234,7 +234,7 @@ def test_a_program_that_ends_at_once_is_quoted_and_run_goes_on(project, debugged
     eventually(lambda: Asking(port).begin().end() == "42", "the answer of `run`")
 
 
-@pytest.mark.parametrize("adapter", ["php", "dotnet", "lldb"])
+@pytest.mark.parametrize("adapter", ["dotnet"])
 def test_an_adapter_that_cannot_be_run_leaves_the_process_alone(project, debugged, adapter):
     up, _ = debugged("app.py", PYTHON_APP, {"run": [PYTHON, "app.py"]}, debug={"adapter": adapter})
     done = project.devcfg("debug")

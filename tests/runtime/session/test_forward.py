@@ -125,3 +125,31 @@ def test_what_the_last_client_left_is_put_right_before_the_next_one_comes():
         return order
 
     assert asyncio.run(asyncio.wait_for(check(), 60)) == ["came", "came", "left", "put right", "came"]
+
+
+def test_a_client_that_goes_is_told_of_though_the_process_keeps_the_connection():
+    async def keep(reader, _):
+        while await reader.read(65536):
+            pass
+        await asyncio.Event().wait()  # it does not end what its client has ended
+
+    async def check():
+        visits, gone = [], asyncio.Event()
+
+        def visited():
+            visits.append(len(visits))
+            return gone.set
+
+        server = await asyncio.start_server(keep, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        forward = Forward(Ports(0, port), dial, lambda: True, visited=visited)
+        _, writer = await dial(await forward.listen())
+        writer.write(b"hello")
+        await writer.drain()
+        writer.close()
+        await gone.wait()
+        assert visits == [0]
+        await forward.close()
+        server.close()
+
+    asyncio.run(asyncio.wait_for(check(), 60))
