@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from devcfg.runtime.debug.adapters import gdb, go, java, node, python, ruby
+from devcfg.runtime.debug.adapters import gdb, go, java, lldb, node, php, python, ruby
 from devcfg.runtime.debug.adapters.adapter import Adapter, Advice, Asking, Traces, Wish, Written
 from devcfg.runtime.debug.adapters.words import Words, plain
 from devcfg.schemas.config import Service
@@ -17,13 +17,12 @@ ADAPTERS: tuple[Adapter, ...] = (
     node.ADAPTER,
     java.ADAPTER,
     ruby.ADAPTER,
+    php.ADAPTER,
     gdb.ADAPTER,
+    lldb.ADAPTER,
 )
 UNSUPPORTED = {
-    "php": 'Xdebug dials the editor rather than being attached to: `reverse: ["9003:9003"]` lets it, with '
-    "`XDEBUG_MODE=debug` and `client_host=127.0.0.1` in `command.run`",
     "dotnet": "its debugger speaks over the standard input of a process that the editor starts, not over a port",
-    "lldb": "write `adapter: gdb` and start `gdbserver`, which lldb attaches to as well",
 }
 """Adapters that the config may name and that `devcfg debug` cannot start, each with the way on."""
 

@@ -38,9 +38,7 @@ async def greet(asking: Asking, pair: Pair) -> str:
                 return await _inspector(reader, writer)
             case Asking.JDWP:
                 return await _jdwp(reader, writer)
-            case Asking.GDB:
-                return await _gdb(reader, writer)
-            case Asking.NOTHING:
+            case Asking.NOTHING | Asking.PROCESS:
                 return ""
     except asyncio.IncompleteReadError as error:
         if error.partial:
@@ -127,16 +125,3 @@ async def _jdwp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> s
     if found != _HANDSHAKE:
         raise _stranger(found)
     return "JDWP"
-
-
-async def _gdb(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
-    """Ask what it supports; without `--once` gdbserver then waits for the next client."""
-    writer.write(b"+$qSupported#37")
-    first = await reader.readexactly(1)
-    if first not in (b"+", b"$"):
-        raise _stranger(first + await reader.read(40))
-    body = (await reader.readuntil(b"#")) + await reader.readexactly(2)
-    if b"PacketSize" not in body:
-        raise _stranger(body)
-    writer.write(b"+")
-    return "gdb's remote protocol"

@@ -17,6 +17,8 @@ PATIENCE = 120.0
 """Seconds that a debugger may take: dlv compiles before it listens."""
 STRANGE = 3.0
 """Seconds that something else may answer on its port, before that is held to be what listens there."""
+RUNS = 1.0
+"""Seconds that a process runs which is not one that ends at once."""
 LAST_WORDS = 0.5
 """Seconds that the log may be behind a process that has ended."""
 AGAIN, AGAIN_DAP = 0.1, 0.5
@@ -42,6 +44,10 @@ class NotReadyError(DevcfgError):
     def __init__(self, message: str, *, hint: str = "", last: Iterable[str] = ()) -> None:
         super().__init__(message, hint=hint)
         self.last = tuple(line for line in last if line.strip())[-LAST_LINES:]
+
+
+class MissingError(NotReadyError):
+    """The debugger is not there, as the process has said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,10 @@ async def _ask(debugger: Debugger, watched: Watched) -> tuple[str, Pair | None] 
     if debugger.asking is Asking.NOTHING:
         announced = _announced(debugger, watched.lines())
         return (f"{debugger.adapter.debugger}, as it says itself", None) if announced == debugger.port else None
+    if debugger.asking is Asking.PROCESS:
+        await asyncio.sleep(RUNS)
+        what = f"{debugger.adapter.debugger}, as far as is to be seen"
+        return (what, None) if watched.process().alive else None
     pair: Pair | None = None
     stays = False
     try:
@@ -147,8 +157,9 @@ def _despair(debugger: Debugger, watched: Watched, *, ended: bool) -> None:
     if not ended:
         return
     text, code = "\n".join(lines), watched.process().exit_code
-    if adapter.missing.search(text) or code == _NOT_FOUND:
-        raise NotReadyError(f"there is no {adapter.debugger}", hint=f"it needs {adapter.needs}", last=lines)
+    if (said := adapter.missing.search(text)) or code == _NOT_FOUND:
+        kind = MissingError if said else NotReadyError
+        raise kind(f"there is no {adapter.debugger}", hint=f"it needs {adapter.needs}", last=lines)
     if _TAKEN.search(text):
         message = f"a port that the process listens on is taken; {adapter.debugger} was to have {debugger.port}"
         raise NotReadyError(message, hint="set another `debug.port`, or end what listens there", last=lines)

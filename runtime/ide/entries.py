@@ -24,7 +24,9 @@ class Adapter(Enum):
     NODE = "node"
     JAVA = "java"
     RUBY = "ruby"
+    PHP = "php"
     GDB = "gdb"
+    LLDB = "lldb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Attach:
     main: Mapping | None
     """The one that the process starts in, for editors that know only one."""
     program: str = ""
-    """For gdb: the program with its symbols, relative to the project."""
+    """For gdb and lldb: the program with its symbols, relative to the project."""
 
     @property
     def address(self) -> str:
@@ -81,11 +83,11 @@ def attach_to(
     workdir = place(service.workdir or (service.sync[0].target if service.sync else "/"))
     main = _holding(mappings, workdir)
     program = ""
-    if adapter is Adapter.GDB:
+    if adapter in (Adapter.GDB, Adapter.LLDB):
         remote = _program(debugger.command, workdir)
         holding = _holding(mappings, remote)
         if holding is None:
-            reason = f"gdb wants `{remote or 'the program'}` on this machine, too, and no sync rule has it"
+            reason = f"{adapter.value} wants `{remote or 'the program'}` on this machine, too, and no sync rule has it"
             return Untold(name, reason, "build it in a sync target")
         _check(remote)
         program = posixpath.normpath(posixpath.join(holding.local, posixpath.relpath(remote, holding.remote)))
@@ -93,7 +95,7 @@ def attach_to(
 
 
 def _program(command: Words, workdir: str) -> str:
-    """Return the program that gdbserver runs, as it is named in the container."""
+    """Return the program that gdbserver or lldb-server runs, as it is named in the container."""
     words = plain(command) or ()
     at = next((at for at, word in enumerate(words) if posixpath.basename(word) == "gdbserver"), len(words))
     named = [word for word in words[at + 1 :] if not word.startswith("-")]  # the address, the program, its words

@@ -54,6 +54,13 @@ def configuration(one: Attach) -> str | Untold:
             wanted = {"version": "1", "remoteCommand": one.address, "symbolFile": f"{PROJECT}/{one.program}"}
             mapped = [_tag("pathMapping", remote=each.remote, local=each.under(PROJECT)) for each in one.mappings]
             return _file(one, "CLion_Remote", {**wanted, "sysroot": ""}, _tag("debugger", kind="GDB"), *mapped)
+        case Adapter.PHP:
+            # Its form names a server, whose path mappings stand in the workspace, which is nobody's to write.
+            hint = f"make {one.port} a port of Xdebug in its settings, and have it listen: it asks for the mappings"
+            return Untold(one.service, "PhpStorm keeps path mappings outside of run configurations", hint)
+        case Adapter.LLDB:
+            hint = "with `debug.adapter: gdb` there is one, which attaches to gdbserver"
+            return Untold(one.service, "CLion's form of an entry for lldb is not known", hint)
         case Adapter.RUBY:
             return Untold(
                 one.service, "JetBrains' form of an entry for Ruby is not known", "attach to its port by hand"

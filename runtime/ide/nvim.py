@@ -18,12 +18,16 @@ _FILETYPES = {
     Adapter.NODE: ("javascript", "typescript"),
     Adapter.JAVA: ("java",),
     Adapter.RUBY: ("ruby",),
+    Adapter.PHP: ("php",),
     Adapter.GDB: ("c", "cpp", "rust"),
+    Adapter.LLDB: ("c", "cpp", "rust"),
 }
 NEEDED = {
     Adapter.NODE: "the adapter `pwa-node` of vscode-js-debug",
     Adapter.JAVA: "the adapter `java` of nvim-jdtls",
+    Adapter.PHP: "the adapter `php` of vscode-php-debug",
     Adapter.GDB: "the adapter `cppdbg` of cpptools",
+    Adapter.LLDB: "the adapter `codelldb` of CodeLLDB",
 }
 """What must be set up beside nvim-dap; the other debuggers speak DAP themselves, at the port that is forwarded."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -56,7 +60,9 @@ def attach(one: Attach) -> tuple[dict[str, Any] | None, dict[str, Any]]:
             return {"type": "server", "host": HOST, "port": one.port}, entry
         case Adapter.NODE:
             return None, entry | {"type": "pwa-node"}
-        case Adapter.JAVA | Adapter.GDB:
+        case Adapter.LLDB:
+            return None, entry | {"type": "codelldb"}
+        case Adapter.JAVA | Adapter.PHP | Adapter.GDB:
             return None, entry
 
 

@@ -21,7 +21,9 @@ EXTENSIONS = {
     Adapter.GO: "golang.go",
     Adapter.JAVA: "vscjava.vscode-java-debug",
     Adapter.RUBY: "KoichiSasada.vscode-rdbg",
+    Adapter.PHP: "xdebug.php-debug",
     Adapter.GDB: "ms-vscode.cpptools",
+    Adapter.LLDB: "vadimcn.vscode-lldb",
 }
 """What an entry needs; Node's debugger is part of VS Code."""
 MATCHER: Entry = {
@@ -100,6 +102,14 @@ def connection(one: Attach) -> Entry:
         case Adapter.RUBY:
             entry = {"type": "rdbg", "request": "attach", "debugPort": one.address}
             return entry | _where("localfsMap", ",".join(f"{remote}:{local}" for local, remote in mappings))
+        case Adapter.PHP:
+            # The editor listens, and the process dials it; the session leads there from the pod.
+            entry = {"type": "php", "request": "launch", "hostname": HOST, "port": one.port}
+            return entry | _where("pathMappings", {remote: local for local, remote in mappings})
+        case Adapter.LLDB:
+            entry = {"type": "lldb", "request": "attach", "processCreateCommands": [f"gdb-remote {one.address}"]}
+            entry |= {"targetCreateCommands": [f"target create '{FOLDER}/{one.program}'"]}
+            return entry | _where("sourceMap", {remote: local for local, remote in mappings})
         case Adapter.GDB:
             entry = {"type": "cppdbg", "request": "launch", "MIMode": "gdb", "program": f"{FOLDER}/{one.program}"}
             entry |= {"miDebuggerServerAddress": one.address, "cwd": one.main.under(FOLDER) if one.main else FOLDER}

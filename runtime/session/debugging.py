@@ -4,76 +4,75 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
-from devcfg.runtime.debug.adapters.adapter import Asking, Speaks
+from devcfg.runtime.debug.adapters.adapter import Asking
 from devcfg.runtime.debug.adapters.words import Words
 from devcfg.runtime.debug.choice import Debugger, UndebuggableError, Whose, choose
-from devcfg.runtime.debug.greetings import LIMIT, Pair
-from devcfg.runtime.debug.probe import NotReadyError, Ready, Watched, probe
+from devcfg.runtime.debug.probe import MissingError, NotReadyError, Ready, Watched, probe
 from devcfg.runtime.debug.probe import Process as Seen
-from devcfg.runtime.debug.rescue import rescue
-from devcfg.runtime.debug.running import running as takes
 from devcfg.runtime.debug.sight import traces_of
-from devcfg.runtime.debug.sticky import Sticky
 from devcfg.runtime.ide import forms
 from devcfg.runtime.ide.entries import attach_to
-from devcfg.runtime.ide.ports import COUNT, FIRST, local_port
-from devcfg.runtime.link.agent import Mode, State
-from devcfg.runtime.session.forward import Forward, Ports
-from devcfg.runtime.session.process import COMING, Process
+from devcfg.runtime.ide.ports import local_port
+from devcfg.runtime.session.dialling import Dialling
+from devcfg.runtime.session.forward import Ports
+from devcfg.runtime.session.luggage import bring, find
+from devcfg.runtime.session.process import COMING
 from devcfg.runtime.session.site import Site
+from devcfg.runtime.session.steered import Steered
+from devcfg.runtime.session.wayin import WayIn
 from devcfg.schemas.config import Service
 from devcfg.schemas.errors import DevcfgError, UsageError
 
 LINES = 200
 """How many of the process's last lines are looked at."""
-TRIES = 50
-"""How many local ports are tried, the service's own first."""
 APART = 10000
 """Where services share a machine's ports, a debugger listens this far below the port that reaches it."""
-LOOK = 0.5
-"""Seconds between two looks whether the process still runs."""
-SETTLES = 0.3
-"""Seconds after which debugpy has seen that a client has gone: it answers nobody more once another came before that."""
+SAVES, LOOK = 8, 0.1
+"""How often, and how many seconds apart, it is looked whether a save ended an editor's connection."""
 _BEGINS = re.compile(r"\[devcfg\] (run|debug): generation \d+:")
 
 
-class Steered(Protocol):
-    """The running service, as far as debugging steers it."""
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A debugger that was brought along."""
 
-    process: Process
-
-    async def start(self, mode: Mode) -> State:
-        """Make sure that a mode runs."""
-
-    async def restart(self) -> State:
-        """Start anew in the mode that ran."""
-
-    def coming(self) -> bool:
-        """Tell whether its process runs or is on its way."""
+    incarnation: str
+    """What it was brought into; another one does not have it."""
+    package: str
+    """Its directory there."""
 
 
 class Debugging:
     """What `devcfg debug` needs of one service."""
 
-    def __init__(self, project: str, name: str, spec: Service, site: Site, say: Callable[[str], None]) -> None:
-        """Take whose it is. `say` hears what happens to editors, in words."""
+    def __init__(
+        self,
+        project: str,
+        name: str,
+        spec: Service,
+        site: Site,
+        say: Callable[[str], None],
+        brought: dict[str, Brought] | None = None,
+    ) -> None:
+        """Take a service. `say` hears words of it; `brought` is what this session has brought along, by service."""
         self._project = project
+        self._brought = {} if brought is None else brought
         self._name = name
         self._spec = spec
         self._site = site
-        self._say = say
         self._lines: deque[str] = deque(maxlen=LINES)
-        self._forward: Forward | Sticky | None = None
-        self._ports: Ports | None = None
-        self._placed: asyncio.Task[None] | None = None
+        self._say = say
         self._beginning = asyncio.Lock()
-        self._frees = False  # whether editors let go of the debugger before it is ended
+        self._way = WayIn(self._stable, site, say)
+        self._dialling = Dialling(spec, self._stable, site)
 
     # ---- which one
 
@@ -82,7 +81,16 @@ class Debugging:
         traces = traces_of(self._project, self._spec)
         # In a pod each debugger has the ports for itself; on this machine two of one language would want the same.
         port = self._stable - APART if self._site.shared else None
-        return choose(self._name, self._spec, traces, port=port)
+        found = choose(self._name, self._spec, traces, port=port)
+        if found.adapter.dials and self._site.shared:
+            found = choose(self._name, self._spec, traces, port=self._stable)  # the editor listens there itself
+        return found if self._package is None else _with(found, self._package)
+
+    @property
+    def _package(self) -> str | None:
+        """Return where a debugger is that was brought along to this place."""
+        brought = self._brought.get(self._name)
+        return brought.package if brought is not None and brought.incarnation == self._site.incarnation else None
 
     @property
     def command(self) -> Words | None:
@@ -133,11 +141,17 @@ class Debugging:
             yield f"made of `command.run`: {' '.join(found.command)}"
         for note in found.notes:
             yield note
-        local = await self._open(found, running)
+        if found.adapter.dials:
+            await self.close()
+            self._way.ports = ports = await self._dialling.arm(found, running)
+            local = ports.local
+            yield f"{found.adapter.debugger} dials the editor, which is to listen on 127.0.0.1:{local}"
+        else:
+            local = await self._way.open(found, running, functools.partial(self._visited, running))
         try:
-            async for told in self._started(found, running):
+            async for told in self._started_with_luggage(found, running):
                 if isinstance(told, Ready):
-                    self._keep(told, running)
+                    self._way.keep(told, running.coming)
                     yield self._attached(found, local, told, project)
                 else:
                     yield told
@@ -147,9 +161,37 @@ class Debugging:
                 await running.start("run")
             raise
 
+    async def _started_with_luggage(self, found: Debugger, running: Steered) -> AsyncIterator[str | Ready]:
+        """Start it; where it is not there and this machine has one that can be brought along, once more with that."""
+        try:
+            async for told in self._started(found, running):
+                yield told
+        except MissingError as error:
+            if found.whose is Whose.CONFIG or found.adapter.brought is None or self._package is not None:
+                raise
+            luggage = find(self._project, [rule.path for rule in self._spec.sync], os.environ)
+            if luggage is None:
+                hint = f"{error.hint}; or install it into `.venv` of the project, from where it is brought along"
+                raise MissingError(error.message, hint=hint, last=error.last) from error
+        else:
+            return
+        yield f"its Python has no debugpy: bringing version {luggage.version} along from {luggage.origin}"
+        try:
+            package = await running.process.ask(lambda agent: bring(luggage, agent, self._site.beside_agent))
+        except (DevcfgError, OSError) as error:
+            raise NotReadyError(f"{found.adapter.debugger} could not be brought along: {error}") from error
+        self._brought[self._name] = Brought(self._site.incarnation, package)
+        found = _with(found, package)
+        await running.process.set_commands({"debug": self._site.started_as(found.command)})
+        async for told in self._started(found, running):
+            yield told
+
     async def _started(self, found: Debugger, running: Steered) -> AsyncIterator[str | Ready]:
         before = running.process.state
         already = (before.state, before.mode) == ("running", "debug")
+        if already and found.adapter.ends_with_client and self._way.taken:
+            yield Ready(f"{found.adapter.debugger}, which has its client", 0.0)
+            return
         if already and found.asking is Asking.NOTHING and not self._announced(found):
             state = await running.restart()  # it said that it listens before anybody here heard it
         else:
@@ -165,85 +207,42 @@ class Debugging:
         pattern = found.adapter.announces
         return pattern is not None and any(pattern.search(line) for line in self._lines)
 
-    async def _open(self, found: Debugger, running: Steered) -> int:
-        """Return the local port that leads to the debugger: the service's own, or the next that is free."""
-        if self._ports is not None and self._ports.remote == found.port:
-            return self._ports.local
+    def _visited(self, running: Steered) -> Callable[[], None]:
+        """Return what has `command.run` go on when a client has gone that only now came to such a debugger."""
+        generation = running.process.state.generation
+        return lambda: running.spawn(self._go_on(running, generation))
+
+    async def _go_on(self, running: Steered, generation: int) -> None:
+        """Have the program go on by itself: it stands still, has ended, or runs where no debugger listens any more."""
+        for _ in range(SAVES):
+            state = await running.process.look()
+            if state.generation != generation or state.mode not in ("debug", ""):
+                return  # a save ended the connection, and is debugged anew
+            if state.state != "running":
+                break
+            await asyncio.sleep(LOOK)
         await self.close()
-        for further in range(TRIES):
-            ports = Ports(FIRST + (self._stable - FIRST + further) % COUNT, found.port)
-            forward = self._way_in(found, ports, running)
-            with contextlib.suppress(DevcfgError):
-                local = await (forward.listen(ports.local) if isinstance(forward, Sticky) else forward.listen())
-                self._forward, self._ports = forward, ports
-                self._frees = found.asking is Asking.DELVE
-                return local
-        message = f"none of {TRIES} local ports from {self._stable} on is free"
-        raise DevcfgError(message, hint="end what listens there")
-
-    def _way_in(self, found: Debugger, ports: Ports, running: Steered) -> Forward | Sticky:
-        """Return what is to listen: where editors can be kept attached through reloads, what keeps them so."""
-        dial, coming = self._site.dial, running.coming
-        left, ready = None, None
-        match found.asking:
-            case Asking.DELVE:
-                left, ready = self._left, self._takes
-            case Asking.DAP:
-                left = _settle
-            case _:
-                pass
-        match found.adapter.speaks:
-            case Speaks.DAP:
-                return Sticky(ports.remote, dial, coming, left=left, ready=ready, said=self._say)
-            case Speaks.DAP_ONCE:
-                return Sticky(ports.remote, dial, coming, left=left, ready=ready, said=self._say, keeps=True)
-            case Speaks.OTHER:
-                return Forward(ports, dial, coming, left, whole=True)
-
-    @contextlib.asynccontextmanager
-    async def released(self) -> AsyncIterator[None]:
-        """Have dlv be attached to by nobody meanwhile: it does not end otherwise. Editors stay, and are back after."""
-        forward = self._forward if self._frees and isinstance(self._forward, Sticky) else None
-        if forward is not None:
-            await forward.release()
-        try:
-            yield
-        finally:
-            if forward is not None:
-                forward.resume()
-
-    async def _takes(self) -> bool:
-        """Tell whether dlv takes an editor already."""
-        return self._ports is not None and await takes(await self._site.dial(self._ports.remote))
-
-    def _keep(self, ready: Ready, running: Steered) -> None:
-        """Keep the place of whoever asked, while the process runs."""
-        self._let_go()
-        if ready.place is not None:
-            self._placed = asyncio.create_task(_hold(ready.place, running.coming))
-
-    def _let_go(self) -> None:
-        if self._placed is not None:
-            self._placed.cancel()
-        self._placed = None
-
-    async def _left(self) -> None:
-        """Free what dlv may have left standing: the last editor has gone."""
-        if self._ports is not None:
-            with contextlib.suppress(OSError):
-                await rescue(await self._site.dial(self._ports.remote))
+        self._say("its debugger has gone")
+        if self._spec.command.run is None:
+            await running.restart()
+        else:
+            await running.start("run")
 
     @property
     def forwards(self) -> dict[Ports, int]:
         """Return what `status` lists of it."""
-        return {} if self._ports is None else {self._ports: self._ports.local}
+        ports = self._way.ports
+        return {} if ports is None else {ports: ports.local}
+
+    @contextlib.asynccontextmanager
+    async def released(self) -> AsyncIterator[None]:
+        """Do what ends a debugger that may not be attached to then."""
+        async with self._way.released():
+            yield
 
     async def close(self) -> None:
-        """Take the forward away."""
-        self._let_go()
-        if self._forward is not None:
-            await self._forward.close()
-        self._forward = self._ports = None
+        """Take the way in away."""
+        await self._way.close()
 
     def _attached(self, found: Debugger, local: int, ready: Ready, project: str) -> dict[str, Any]:
         return {
@@ -252,6 +251,7 @@ class Debugging:
             "adapter": found.adapter.name,
             "host": "127.0.0.1",
             "port": local,
+            "editor": "listens" if found.adapter.dials else "attaches",
             "ready_ms": round(ready.ms, 1),
             "path_mappings": [
                 {
@@ -260,33 +260,17 @@ class Debugging:
                 }
                 for rule in self._spec.sync
             ],
-            "entries": self._entries(found, local),
+            "entries": forms.entries(attach_to(self._name, self._spec, found, local, self._site.place)),
         }
 
-    def _entries(self, found: Debugger, local: int) -> dict[str, Any]:
-        """Return what each editor attaches by, in its own form; None for one that cannot."""
-        return forms.entries(attach_to(self._name, self._spec, found, local, self._site.place))
 
-
-async def _settle() -> None:
-    await asyncio.sleep(SETTLES)
+def _with(found: Debugger, package: str) -> Debugger:
+    """Return how a debugger is started that was brought along."""
+    if found.whose is Whose.CONFIG or found.adapter.brought is None:
+        return found
+    return replace(found, command=found.adapter.brought(found.command, package))
 
 
 def _seen(running: Steered) -> Seen:
     state = running.process.state
     return Seen(running.coming(), state.exit_code if state.state not in COMING else None)
-
-
-async def _hold(pair: Pair, coming: Callable[[], bool]) -> None:
-    """Keep a connection open until it or the process ends. A debugger that outlives its process waits for its end."""
-    reader, writer = pair
-    try:
-        while coming():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK):
-                    if not await reader.read(LIMIT):
-                        return
-    except OSError:
-        pass  # it has ended
-    finally:
-        writer.close()

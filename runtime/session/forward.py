@@ -47,11 +47,14 @@ class Forward:
         left: Callable[[], Awaitable[None]] | None = None,
         *,
         whole: bool = False,
+        visited: Callable[[], Callable[[], None]] | None = None,
     ) -> None:
         """Take what it is to do. `left` is awaited whenever the last client has gone; the next one waits for it.
 
         `whole` tells that a client which sends no more has gone, as one of a debugger has: the process is told at once.
+        `visited` is called when a client has reached the process, and what it returns when that client has gone.
         """
+        self._visited = visited
         self._left = left
         self._whole = whole
         self._parting = asyncio.Lock()
@@ -67,6 +70,11 @@ class Forward:
         self._server = await bind(self._accept, self._ports)
         port: int = self._server.sockets[0].getsockname()[1]
         return port
+
+    @property
+    def taken(self) -> bool:
+        """Whether a client is connected."""
+        return bool(self._open)
 
     async def close(self) -> None:
         """Stop listening, and end what is open."""
@@ -87,11 +95,14 @@ class Forward:
             far = await reach(self._ports.remote, self._dial, self._coming)
             if far is None:
                 return
+            gone = self._visited() if self._visited is not None else None
             self._joined += 1
             try:
                 await (join_whole if self._whole else join)((reader, writer), far)
             finally:
                 self._joined -= 1
+            if gone is not None:
+                gone()
         finally:
             writer.close()
         if self._left is not None and not self._joined:

@@ -73,6 +73,11 @@ class LocalSite:
         """Return the supervisor's state directory."""
         return os.path.join(self._folder, "run")
 
+    @property
+    def beside_agent(self) -> str:
+        """Return the directory of the agent."""
+        return os.path.join(self._folder, "agent")
+
     def place(self, path: str) -> str:
         """Return where a path of the container is on this machine."""
         return os.path.join(self._folder, "root", path.lstrip("/"))
@@ -218,7 +223,7 @@ class LocalSite:
 
     async def open_stream(self) -> Stream:
         """Start an agent."""
-        words = [sys.executable, "-P", "-S", "-m", "agent", os.path.join(self._folder, "agent")]
+        words = [sys.executable, "-P", "-S", "-m", "agent", self.beside_agent]
         return await LocalStream.start(words, env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": POD})
 
     async def dial(self, port: int) -> Pair:

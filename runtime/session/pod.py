@@ -21,7 +21,7 @@ from devcfg.runtime.session.podlog import PodLog, Told
 from devcfg.runtime.session.pods import Pod, Pods
 from devcfg.runtime.session.site import There
 from devcfg.schemas.config import Service
-from devcfg.schemas.naming import AGENT_CONTAINER, BUSYBOX, ROOT, run_directory
+from devcfg.schemas.naming import AGENT_CONTAINER, BUSYBOX, agent_directory, run_directory
 
 LOOK, LOOK_LAST = 0.2, 2.0
 """Seconds between two looks for a pod while there is none, growing."""
@@ -68,6 +68,11 @@ class PodSite:
     def directory(self) -> str:
         """Return the supervisor's state directory."""
         return run_directory(self._place.service)
+
+    @property
+    def beside_agent(self) -> str:
+        """Return the agent's directory in the volume that the dev container has, too."""
+        return agent_directory(self._place.service)
 
     @property
     def shared(self) -> bool:
@@ -127,7 +132,7 @@ class PodSite:
     async def open_stream(self) -> Stream:
         """Start an agent in the pod that is there now."""
         pod = await self._find(anew=True)
-        argv = ["python3", "-S", "-m", "agent", f"{ROOT}/agent/{self._place.service}"]
+        argv = ["python3", "-S", "-m", "agent", self.beside_agent]
         try:
             stream = await self._cluster.execute(self._place.namespace, pod.name, AGENT_CONTAINER, argv, stdin=True)
         except ClusterError as error:

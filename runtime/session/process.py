@@ -50,13 +50,14 @@ class Process:
 
     def __init__(self, directory: str, ask: Ask, probe: Probe | None) -> None:
         self._directory = directory
-        self._ask = ask
+        self.ask = ask
+        """Has the agent do something."""
         self._probe = probe
         self.state = ABSENT
 
     async def uneven(self, service: str) -> str:
         """Return why files that one writes are not the other's to change; empty where process and sync are one user."""
-        users = await self._ask(lambda agent: agent.users(self._directory))
+        users = await self.ask(lambda agent: agent.users(self._directory))
         if users.process in (None, users.agent):
             return ""
         return (
@@ -66,11 +67,11 @@ class Process:
 
     async def set_commands(self, commands: Commands) -> None:
         """Tell the supervisor what build, run and debug are, for its next start."""
-        await self._ask(lambda agent: agent.commands(self._directory, commands))
+        await self.ask(lambda agent: agent.commands(self._directory, commands))
 
     async def look(self) -> State:
         """Ask for the state, and return it."""
-        return self.take(await self._ask(lambda agent: agent.state(self._directory)))
+        return self.take(await self.ask(lambda agent: agent.state(self._directory)))
 
     async def supervised(self) -> State:
         """Return the state once there is a supervisor that says one: a new pod's agent may be there before it."""
@@ -91,19 +92,19 @@ class Process:
 
     async def start(self, mode: Mode) -> State:
         """Make sure that a mode runs; return when it does, or when it turned out that it cannot."""
-        return self.take(await self._ask(lambda agent: agent.start(self._directory, mode)))
+        return self.take(await self.ask(lambda agent: agent.start(self._directory, mode)))
 
     async def restart(self, mode: Mode | None = None) -> State:
         """Build and start anew; return when the new process runs, or the build has failed."""
-        return self.take(await self._ask(lambda agent: agent.restart(self._directory, mode)))
+        return self.take(await self.ask(lambda agent: agent.restart(self._directory, mode)))
 
     async def stop(self) -> State:
         """End the process; return when it has."""
-        return self.take(await self._ask(lambda agent: agent.stop(self._directory)))
+        return self.take(await self.ask(lambda agent: agent.stop(self._directory)))
 
     async def signal(self, name: str) -> None:
         """Send the process a signal."""
-        await self._ask(lambda agent: agent.signal(self._directory, name))
+        await self.ask(lambda agent: agent.signal(self._directory, name))
 
     async def serving(self) -> float | None:
         """Ask the probe until it says yes; return the milliseconds, None where no yes is to be had."""
@@ -112,7 +113,7 @@ class Process:
         while probe is not None and time.monotonic() - began < SERVING:
             if (self.state.generation, self.state.state) != (generation, "running"):
                 break
-            found = await self._ask(lambda agent: agent.probe(**probe.members()))
+            found = await self.ask(lambda agent: agent.probe(**probe.members()))
             if found.result == "success":
                 return (time.monotonic() - began) * 1000
             if found.result == "unsupported":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
@@ -91,7 +90,7 @@ class Running:
         if self.site.pod is None:
             self._say(Happening.APPLIED)  # of a pod it was told when its workload was patched
         if self.policy.reason:
-            self._hearer.words(self.name, self.policy.reason)
+            self.tell(self.policy.reason)
         async with contextlib.AsyncExitStack() as stack:
             self.engines = tuple([self._open(rule, stack) for rule in self._rules])
             # Begun after the engines, so ended before them: they leave the far side while there is a link.
@@ -104,7 +103,6 @@ class Running:
 
     async def _live(self, *, again: bool) -> None:
         link = asyncio.create_task(self._link.run())
-        words = functools.partial(self._hearer.words, self.name)
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 # It outlives the group, and its failure is the group's.
@@ -115,7 +113,7 @@ class Running:
                 await self._linked.wait()
                 for ports in map(parse_reverse, self.spec.reverse):
                     if not (self.site.shared and ports.local == ports.remote):
-                        self._tasks.create_task(Reverse(ports, self._ask, words, self._degrade).run())
+                        self._tasks.create_task(Reverse(ports, self._ask, self.tell, self.degrade).run())
                 async with self._forwarded():
                     await self._stay(self._tasks, again=again)
         finally:
@@ -135,13 +133,13 @@ class Running:
             attending.cancel()
             await asyncio.gather(attending, return_exceptions=True)
             again = True
-            self._hearer.words(self.name, f"goes on in pod {self.site.pod}")
+            self.tell(f"goes on in pod {self.site.pod}")
 
     async def _attend(self, *, again: bool) -> None:
         """Have run what is wanted once the place has the source, then reload it."""
         state = await self.process.supervised()
         if state.generation and not again:
-            self._hearer.words(self.name, "took over the process that an earlier session left behind")
+            self.tell("took over the process that an earlier session left behind")
         words = {name: self._words(name) for name in ("build", "run", "debug")}
         await self.process.set_commands(words)
         state = await self.process.look()
@@ -155,7 +153,7 @@ class Running:
         changed = self.site.renew(digest(words))
         self._dirty.clear()
         if self._wanted == "debug" and not (again and state.generation):
-            self._spawn(self.debugging.announce(self))
+            self.spawn(self.debugging.announce(self))
         elif self._wanted is not None and state.generation == 0:
             await self.start(self._wanted)
         elif self._wanted is not None and changed and state.state != "stopped":
@@ -187,8 +185,8 @@ class Running:
                     self._tasks.create_task(self._follow_events(link))
                 self._linked.set()
                 if self.ready.is_set() and not self._moved.is_set():
-                    self._hearer.words(self.name, "connected again")
-                    self._spawn(self._look())  # a new agent follows only what it was asked about
+                    self.tell("connected again")
+                    self.spawn(self._look())  # a new agent follows only what it was asked about
             case Lost(reason=reason, spent=spent):
                 self.waits_for = f"waits for its agent, and tries again: {reason.message}"
                 if self._agent is not None:
@@ -261,13 +259,13 @@ class Running:
                 case _ if self.spec.command.run is None or state in ("stopped", "absent"):
                     pass
                 case Action.RESTART:
-                    self._spawn(self.restart())
+                    self.spawn(self.restart())
                 case Action.SIGNAL if state == "running":
                     self._signalled = self.process.state.generation
                     await self.process.signal(self.policy.signal)
-                    self._hearer.words(self.name, f"told by SIG{self.policy.signal}")
+                    self.tell(f"told by SIG{self.policy.signal}")
                 case Action.SIGNAL | Action.NOTHING if state in ("exited", "build-failed") and self._revives:
-                    self._spawn(self.restart())
+                    self.spawn(self.restart())
                 case _:
                     pass
 
@@ -303,7 +301,7 @@ class Running:
 
     async def _tell_serving(self) -> None:
         if (ms := await self.process.serving()) is not None:
-            self._hearer.words(self.name, f"serving after {seconds(ms)}")
+            self.tell(f"serving after {seconds(ms)}")
 
     def _process_told(self, told: State) -> State:
         """Take a state from an answer or an event, whichever comes first, and say once what has changed."""
@@ -319,12 +317,12 @@ class Running:
                 self.restarts += self._ran > 0
                 self._ran = state.generation
                 self._say(Happening.RESTARTED, generation=state.generation, ms=round(ms, 1), command=state.mode)
-                self._spawn(self._tell_serving())
+                self.spawn(self._tell_serving())
             case "exited" if (self._signalled, self.policy.fatal) == (state.generation, state.exit_code):
                 # A save must not end what it is to reload: so quick after a start, nothing handles the signal yet.
                 remark = f"; SIG{self.policy.signal} of the reload ended it, so it is started again"
                 self._say(Happening.EXITED, remark=remark, code=state.exit_code)
-                self._spawn(self.restart())
+                self.spawn(self.restart())
             case "exited":
                 again = "the next save starts it again" if self._revives else f"`devcfg restart {self.name}` starts it"
                 self._say(Happening.EXITED, remark=f"; {again}", code=state.exit_code)
@@ -335,10 +333,12 @@ class Running:
             case "stopped":
                 self._asked = None
                 by = "" if self._wanted is None else " from outside of this session"
-                self._hearer.words(self.name, f"stopped{by}; `devcfg run {self.name}` starts it")
+                self.tell(f"stopped{by}; `devcfg run {self.name}` starts it")
         return state
 
-    def _spawn(self, work: Any) -> None:
+    def spawn(self, work: Awaitable[Any]) -> None:
+        """Have something done for as long as it lives; where it cannot be done, that is said."""
+
         async def safely() -> None:
             try:
                 await work
@@ -351,7 +351,12 @@ class Running:
 
     # ---- ports and log
 
-    def _degrade(self, reason: str) -> None:
+    def tell(self, text: str) -> None:
+        """Say something of it."""
+        self._hearer.words(self.name, text)
+
+    def degrade(self, reason: str) -> None:
+        """Say that something of it does not work as it should."""
         self._say(Happening.DEGRADED, reason=reason)
 
     @contextlib.asynccontextmanager

@@ -16,7 +16,7 @@ from devcfg.runtime import console
 from devcfg.runtime.link.agent import Mode
 from devcfg.runtime.session.answers import Answers
 from devcfg.runtime.session.control import Control
-from devcfg.runtime.session.debugging import Debugging
+from devcfg.runtime.session.debugging import Brought, Debugging
 from devcfg.runtime.session.display import Display
 from devcfg.runtime.session.events import Event, Happening
 from devcfg.runtime.session.local import make_folder
@@ -75,6 +75,7 @@ class Session:
         self._agreed = agreed
         self._changing = asyncio.Lock()
         self._offer: asyncio.Task[None] | None = None
+        self._brought: dict[str, Brought] = {}  # debuggers, by service
         self._before: dict[str, Wanted] = {}  # what ran before a config was saved, until the new one is ready
 
     async def run(self) -> None:
@@ -176,7 +177,7 @@ class Session:
         site = self.sites.site(wanted, self)
         rules = rules_of(self.brief.project, wanted.name, wanted.spec, site.place)
         said = functools.partial(self.words, wanted.name)
-        debugging = Debugging(self.brief.project, wanted.name, wanted.spec, site, said)
+        debugging = Debugging(self.brief.project, wanted.name, wanted.spec, site, said, self._brought)
         running = Running(wanted.name, wanted.spec, site, rules, wanted.probe, debugging, self)
         self.running[wanted.name] = running
         if self._view is not None:

@@ -42,6 +42,10 @@ class Site(Protocol):
         """The supervisor's state directory, as the agent sees it."""
 
     @property
+    def beside_agent(self) -> str:
+        """A directory that agent and dev process see by one name; what is in it is there no longer than the place."""
+
+    @property
     def shared(self) -> bool:
         """Whether its ports are this machine's own, so that one of the same number needs no forward."""
 

@@ -21,9 +21,10 @@ class Asking(Enum):
     DELVE = "delve"
     INSPECTOR = "inspector"
     JDWP = "jdwp"
-    GDB = "gdb"
     NOTHING = "nothing"
     """Being asked would do harm: its own line in the log tells that it listens."""
+    PROCESS = "process"
+    """It listens nowhere and prints nothing: all there is to see of it is that the process runs."""
 
 
 class Speaks(Enum):
@@ -78,6 +79,8 @@ class Signs:
     """The last part of an image's name, without tag and digest."""
     files: str
     """The name of a file of the project."""
+    unless: str = r"(?!)"
+    """A word of a command by which it is another's, whatever else stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +133,20 @@ class Adapter:
     """Writes a plain `command.run` anew."""
     asking: Callable[[Words], Asking]
     """Tells from a command how the debugger that it starts is asked. Raises `UsageError` where it cannot be used."""
+    dials: bool = False
+    """Whether it listens nowhere, and dials an editor that does: `port` is the one that it dials, in the pod."""
+    ends_with_client: bool = False
+    """Whether a client that goes leaves its program standing still, or ended: then `command.run` is to go on."""
+    brought: Callable[[Words, str], Words] | None = None
+    """Writes a command of `rewrite` for a debugger that was brought along to a directory; None where none can be."""
 
     def guess(self, traces: Traces) -> Guess | None:
         """Return by what this debugger is the service's; None where nothing says so."""
         for field, words in (("debug", traces.debug), ("run", traces.run)):
-            for word in plain(words or ()) or ():
+            found = plain(words or ()) or ()
+            if any(re.fullmatch(self.signs.unless, basename(word)) for word in found):
+                continue
+            for word in found:
                 if re.fullmatch(self.signs.debugger, basename(word)) or re.fullmatch(self.signs.debugger, word):
                     return Guess(Certainty.DEBUGGER, f"`{word}` in `command.{field}`")
         for field, words in (("debug", traces.debug), ("run", traces.run)):

@@ -13,6 +13,7 @@ _MODULES = ("uvicorn", "flask", "hypercorn", "daphne", "fastapi")
 """Programs that are a module of their name, too."""
 _FORKING = ("gunicorn", "celery", "uwsgi", "hupper", "watchmedo", "watchfiles", "honcho", "supervisord")
 _VALUED = ("-X", "-W", "--check-hash-based-pycs")
+_DEBUGPY = ("-Xfrozen_modules=off", "-m", "debugpy")
 _RELOADERS = ("--reload-dir", "--reload-include", "--reload-exclude", "--reload-delay", "--workers", "--extra-files")
 
 
@@ -43,7 +44,7 @@ def _rewrite(words: Words, wish: Wish) -> Written | Advice:
 def _under(python: Words, rest: Words, wish: Wish) -> Written:
     single = _single(rest)
     notes = () if single == rest else ("its own reloading and its workers are left out: one process is debugged",)
-    listen = ("-Xfrozen_modules=off", "-m", "debugpy", "--listen", f"{HOST}:{wish.port}")
+    listen = (*_DEBUGPY, "--listen", f"{HOST}:{wish.port}")
     return Written((*python, *listen, *(("--wait-for-client",) if wish.wait else ()), *single), notes)
 
 
@@ -60,6 +61,12 @@ def _single(rest: Words) -> Words:
     if name.endswith("manage.py") and words[:1] == ("runserver",) and "--noreload" not in words:
         return (*head, *words, "--noreload")
     return rest
+
+
+def _brought(command: Words, directory: str) -> Words:
+    """Run the directory of the package: it finds itself, and the program finds what it would without it."""
+    at = next(at for at in range(len(command)) if command[at : at + len(_DEBUGPY)] == _DEBUGPY)
+    return (*command[: at + 1], directory, *command[at + len(_DEBUGPY) :])
 
 
 def _advice(wish: Wish, reason: str) -> Advice:
@@ -88,4 +95,5 @@ ADAPTER = Adapter(
     speaks=Speaks.DAP,
     rewrite=_rewrite,
     asking=_asking,
+    brought=_brought,
 )

@@ -15,6 +15,25 @@ DLV = "--headless --accept-multiclient --continue --api-version=2 --only-same-us
 JDWP = "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,quiet=y,address=127.0.0.1:5005"
 RDBG = "rdbg --open --nonstop --host 127.0.0.1 --port 12345 -c --"
 INSPECT = "--inspect=127.0.0.1:9229"
+XDEBUG = (
+    "-dxdebug.mode=debug -dxdebug.start_with_request=yes -dxdebug.client_host=127.0.0.1 -dxdebug.client_port=9003 "
+    "-dxdebug.log_level=0"
+)
+
+
+def php(asked="php"):
+    """Return the words before PHP's own, which ask it for Xdebug first."""
+    version = "echo version_compare((string) phpversion('xdebug'), '3', '>=') ? phpversion('xdebug') : '';"
+    text = (
+        f'unset XDEBUG_MODE XDEBUG_CONFIG; v=$({asked} -r {shlex.quote(version)}) && [ "$v" ] || '
+        "{ echo 'there is no Xdebug 3 in this PHP' >&2; exit 78; }; "
+        'echo "Xdebug $v dials 127.0.0.1:9003"; exec "$@"'
+    )
+    return shlex.join(("sh", "-c", text, "sh"))
+
+
+CONSOLE = "php8.2 -d memory_limit=1G -c x.ini"
+CONSOLE = f"env A=b {php(CONSOLE)} {CONSOLE} {XDEBUG} bin/console work"
 
 WRITTEN = [
     ("python", "python app.py --port 80", f"python {DEBUGPY} app.py --port 80"),
@@ -46,6 +65,11 @@ WRITTEN = [
     ("ruby", "ruby app.rb", f"{RDBG} ruby app.rb"),
     ("ruby", "bundle exec rackup -p 80", f"{RDBG} bundle exec rackup -p 80"),
     ("ruby", "env A=b bundle exec rails s", f"env A=b {RDBG} bundle exec rails s"),
+    ("php", "php -S 0:80 -t public", f"{php()} php {XDEBUG} -S 0:80 -t public"),
+    ("php", "env A=b php8.2 -d memory_limit=1G -c x.ini bin/console work", CONSOLE),
+    ("php", "php -dx=1 -n -f job.php 1", f"{php('php -dx=1 -n')} php -dx=1 -n {XDEBUG} -f job.php 1"),
+    ("lldb", "./app -x", "lldb-server gdbserver 127.0.0.1:1234 -- ./app -x"),
+    ("lldb", "env A=b target/debug/app", "env A=b lldb-server gdbserver 127.0.0.1:1234 -- target/debug/app"),
     ("gdb", "./app -x", "gdbserver 127.0.0.1:1234 ./app -x"),
     ("gdb", "target/debug/app", "gdbserver 127.0.0.1:1234 target/debug/app"),
 ]
@@ -70,6 +94,17 @@ ADVISED = [
     ("java", "mvn spring-boot:run -Dspring-boot.run.jvmArguments=-Xmx1g", "arguments itself"),
     ("ruby", "puma -w 2", "workers"),
     ("ruby", "unicorn", "other processes"),
+    ("php", "php artisan serve", "process of its own"),
+    ("php", "php", "neither a script nor an address"),
+    ("php", "php -a", "neither a script nor an address"),
+    ("php", "composer start", "process of its own"),
+    ("php", "php-fpm8.2 -F", "other processes"),
+    ("php", "apache2-foreground", "other processes"),
+    ("php", "./serve.sh", "not seen to be PHP"),
+    ("php", "uv run --frozen php x.php", "not to be seen"),
+    ("lldb", "cargo run", "process of its own"),
+    ("lldb", "app", "not seen"),
+    ("lldb", "uv run --frozen ./app", "not to be seen"),
     ("gdb", "cargo run", "process of its own"),
     ("gdb", "app", "not seen"),
 ]
@@ -155,8 +190,8 @@ def test_the_port_is_read_from_a_command(name, command, port):
         ("java", f"java {JDWP.replace('=n', '=y')} Main", Asking.NOTHING),
         ("java", "./gradlew run --debug-jvm", Asking.NOTHING),
         ("ruby", "rdbg -O -c -- ruby app.rb", Asking.NOTHING),
-        ("gdb", "gdbserver :1 ./app", Asking.GDB),
-        ("gdb", "gdbserver --once :1 ./app", Asking.NOTHING),
+        ("gdb", "gdbserver :1 ./app", Asking.NOTHING),
+        ("lldb", "lldb-server gdbserver :1 -- ./app", Asking.PROCESS),
     ],
 )
 def test_who_would_be_harmed_by_a_question_is_not_asked(name, command, asking):

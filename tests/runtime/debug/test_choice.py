@@ -3,7 +3,7 @@
 import pytest
 
 from devcfg.compiler.parser import read_config
-from devcfg.runtime.debug.adapters.adapter import Traces
+from devcfg.runtime.debug.adapters.adapter import Asking, Traces
 from devcfg.runtime.debug.choice import ADAPTERS, UNSUPPORTED, UndebuggableError, Whose, choose
 from devcfg.schemas import blocks
 
@@ -97,6 +97,33 @@ def test_a_shell_that_does_more_is_refused_with_what_to_write():
         chosen("command: {run: 'cd x && python app.py'}, debug: {adapter: python}")
 
     assert "`command.debug: [python, -Xfrozen_modules=off, -m, debugpy" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("command: {debug: [lldb-server-14, gdbserver, '127.0.0.1:7', --, ./app]}", "lldb"),
+        ("command: {debug: [gdbserver, '127.0.0.1:7', ./app]}", "gdb"),
+        ("command: {run: [./app], build: [cargo, build]}", "gdb"),
+        ("command: {run: [./app]}, debug: {adapter: lldb}", "lldb"),
+        ("command: {run: [php, -S, '0:80']}", "php"),
+    ],
+)
+def test_lldb_is_taken_where_it_is_named_and_php_where_it_shows(text, name):
+    assert chosen(text).adapter.name == name
+
+
+def test_an_image_of_php_tells_what_a_script_does_not():
+    with pytest.raises(UndebuggableError, match="not seen to be PHP"):
+        chosen("command: {run: [./serve]}", image="php:8.2-cli")
+
+
+def test_a_php_of_ours_says_what_it_found_and_another_is_only_seen_to_run():
+    ours = chosen("command: {run: [php, -S, '0:80']}, debug: {wait: true}")
+    assert (ours.asking, ours.port, ours.adapter.dials) == (Asking.NOTHING, 9003, True)
+    assert "whatever runs stops by itself" in ours.notes[0]
+    yours = chosen("command: {debug: [php, -dxdebug.mode=debug, -dxdebug.client_port=7, x.php]}")
+    assert (yours.asking, yours.port) == (Asking.PROCESS, 7)
 
 
 def test_nothing_to_start_is_refused():

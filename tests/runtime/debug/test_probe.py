@@ -119,6 +119,8 @@ def test_a_process_that_ended_without_a_word_is_said_to():
         ("gdb", "sh: 1: exec: gdbserver: not found"),
         ("java", "Error occurred during initialization of VM\nCould not find agent library jdwp on the library path"),
         ("ruby", "env: rdbg: No such file or directory"),
+        ("php", "there is no Xdebug 3 in this PHP"),
+        ("lldb", "/devcfg/supervisor: exec: line 63: lldb-server: not found"),
     ],
 )
 def test_a_debugger_that_is_not_there_is_said_with_what_it_needs(name, line):
@@ -154,7 +156,7 @@ def test_a_debugger_that_is_slow_is_waited_for_and_then_given_up():
 @pytest.mark.parametrize(
     "says", [b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", b"220 mail\r\n", b"\0" * 99]
 )
-@pytest.mark.parametrize("name", ["python", "node", "java", "gdb", "go"])
+@pytest.mark.parametrize("name", ["python", "node", "java", "go"])
 def test_who_else_listens_on_the_port_is_said_to_be_no_debugger(name, says, monkeypatch):
     monkeypatch.setattr(probing, "STRANGE", 0.1)
 
@@ -187,3 +189,16 @@ def test_a_debugger_that_must_not_be_asked_is_believed():
     said = ["DEBUGGER: Debugger can attach via TCP/IP (127.0.0.1:4711)"]
 
     assert isinstance(found(one, still(said, alive=True)), Ready)
+
+
+@pytest.mark.parametrize(("alive", "code"), [(True, None), (False, 3)])
+def test_of_a_debugger_that_shows_nothing_it_is_seen_whether_its_process_runs(monkeypatch, alive, code):
+    monkeypatch.setattr(probing, "RUNS", 0.1)
+    one = debugger("lldb", 4711, command=("lldb-server", "gdbserver", "127.0.0.1:4711", "--", "./app"))
+
+    assert one.asking is Asking.PROCESS
+    if alive:
+        assert "as far as is to be seen" in found(one, still(alive=True)).what
+    else:
+        with pytest.raises(NotReadyError, match="ended with code 3 before lldb-server answered"):
+            found(one, still(code=code))

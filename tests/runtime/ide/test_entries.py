@@ -20,7 +20,9 @@ COMMANDS = {
     "node": ["node", "--inspect", "app.js"],
     "java": ["java", "App"],
     "ruby": ["rdbg", "app.rb"],
+    "php": ["php", "-S", "127.0.0.1:80"],
     "gdb": ["gdbserver", "127.0.0.1:1234", "./app"],
+    "lldb": ["lldb-server-14", "gdbserver", "127.0.0.1:1234", "--", "./app"],
 }
 ANY = {"name", "type", "request", "preLaunchTask", "postDebugTask"}
 KEYS = {
@@ -29,6 +31,8 @@ KEYS = {
     "node": {"address", "port", "localRoot", "remoteRoot", "restart", "sourceMaps", "skipFiles"},
     "java": {"hostName", "port", "timeout", "sourcePaths"},
     "rdbg": {"debugPort", "localfsMap"},
+    "php": {"hostname", "port", "pathMappings"},
+    "lldb": {"targetCreateCommands", "processCreateCommands", "sourceMap"},
     "cppdbg": {"MIMode", "program", "miDebuggerServerAddress", "sourceFileMap", "cwd"},
 }
 """What each extension declares for its debugger in `contributes.debuggers` of its package.json."""
@@ -66,7 +70,7 @@ def test_every_key_of_an_entry_is_one_that_its_extension_declares(attaches):
         assert set(one) <= ANY | KEYS[one["type"]]
         assert set(one) >= ANY
         assert "127.0.0.1" in str(one)
-        assert one["request"] == ("launch" if one["type"] == "cppdbg" else "attach")
+        assert one["request"] == ("launch" if one["type"] in ("cppdbg", "php") else "attach")
 
 
 def test_what_needs_an_extension_names_it():
@@ -128,8 +132,9 @@ def test_the_problem_matcher_reads_what_a_broken_config_prints(tmp_path, monkeyp
 def test_a_run_configuration_is_xml_with_the_port_and_a_name_of_ours(attaches):
     texts = {one.adapter: jetbrains.configuration(one) for one in attaches}
 
-    assert isinstance(texts.pop(Adapter.RUBY), Untold)
-    assert set(texts) == set(Adapter) - {Adapter.RUBY}
+    unknown = {Adapter.RUBY, Adapter.PHP, Adapter.LLDB}
+    assert all(isinstance(texts.pop(one), Untold) for one in unknown)
+    assert set(texts) == set(Adapter) - unknown
     for one in attaches:
         if one.adapter in texts:
             text = texts[one.adapter]
@@ -163,6 +168,7 @@ def test_a_quotation_mark_does_not_leave_a_string_of_lua():
         ("[gdbserver, --once, ':1', ./app, -v]", "", "native/app"),
         ("[gdbserver, ':1', ../app]", "workdir: /src/build,", "native/app"),
         ("[gdbserver, ':1', /src/build/app]", "workdir: /tmp,", "native/build/app"),
+        ("[lldb-server-14, gdbserver, ':1', --, ./app, -v]", "", "native/app"),
     ],
 )
 def test_the_program_that_gdb_reads_is_the_local_one(words, workdir, program):

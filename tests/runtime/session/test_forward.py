@@ -179,3 +179,31 @@ def test_a_client_of_a_debugger_that_sends_no_more_has_gone_though_the_process_w
         server.close()
 
     asyncio.run(asyncio.wait_for(check(), 60))
+
+
+def test_a_client_that_goes_is_told_of_though_the_process_keeps_the_connection():
+    async def keep(reader, _):
+        while await reader.read(65536):
+            pass
+        await asyncio.Event().wait()  # it does not end what its client has ended
+
+    async def check():
+        visits, gone = [], asyncio.Event()
+
+        def visited():
+            visits.append(len(visits))
+            return gone.set
+
+        server = await asyncio.start_server(keep, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        forward = Forward(Ports(0, port), dial, lambda: True, whole=True, visited=visited)
+        _, writer = await dial(await forward.listen())
+        writer.write(b"hello")
+        await writer.drain()
+        writer.close()
+        await gone.wait()
+        assert visits == [0]
+        await forward.close()
+        server.close()
+
+    asyncio.run(asyncio.wait_for(check(), 60))

@@ -125,6 +125,20 @@ return {
           ["/src"] = "${workspaceFolder}/native",
         },
       },
+      {
+        name = "devcfg: attach lldb",
+        type = "codelldb",
+        request = "attach",
+        processCreateCommands = {
+          "gdb-remote 127.0.0.1:27345",
+        },
+        targetCreateCommands = {
+          "target create '${workspaceFolder}/native/build/app'",
+        },
+        sourceMap = {
+          ["/src"] = "${workspaceFolder}/native",
+        },
+      },
     },
     cpp = {
       {
@@ -136,6 +150,20 @@ return {
         miDebuggerServerAddress = "127.0.0.1:20566",
         cwd = "${workspaceFolder}/native",
         sourceFileMap = {
+          ["/src"] = "${workspaceFolder}/native",
+        },
+      },
+      {
+        name = "devcfg: attach lldb",
+        type = "codelldb",
+        request = "attach",
+        processCreateCommands = {
+          "gdb-remote 127.0.0.1:27345",
+        },
+        targetCreateCommands = {
+          "target create '${workspaceFolder}/native/build/app'",
+        },
+        sourceMap = {
           ["/src"] = "${workspaceFolder}/native",
         },
       },
@@ -151,6 +179,32 @@ return {
         cwd = "${workspaceFolder}/native",
         sourceFileMap = {
           ["/src"] = "${workspaceFolder}/native",
+        },
+      },
+      {
+        name = "devcfg: attach lldb",
+        type = "codelldb",
+        request = "attach",
+        processCreateCommands = {
+          "gdb-remote 127.0.0.1:27345",
+        },
+        targetCreateCommands = {
+          "target create '${workspaceFolder}/native/build/app'",
+        },
+        sourceMap = {
+          ["/src"] = "${workspaceFolder}/native",
+        },
+      },
+    },
+    php = {
+      {
+        name = "devcfg: attach php",
+        type = "php",
+        request = "launch",
+        hostname = "127.0.0.1",
+        port = 29021,
+        pathMappings = {
+          ["/srv"] = "${workspaceFolder}/php",
         },
       },
     },
