@@ -20,6 +20,8 @@ from devcfg.runtime.session.forward import HOLD, Dial, Ports, bind, join_whole, 
 
 SILENCE = 0.3
 """Seconds without a word, after which the debugger may be one that speaks first."""
+REST = 0.5
+"""Seconds between an editor and the next: debugpy's adapter may hang for good in taking one while it parts from one."""
 CLOSING = 2.0
 """Seconds to detach in order from a debugger that is about to end anyway."""
 
@@ -58,6 +60,7 @@ class Sticky:
         self._local = 0
         self._open: set[asyncio.Task[None]] = set()
         self._visits: set[Visit] = set()
+        self._rested = 0.0
         self._gate = asyncio.Event()
         self._gate.set()
 
@@ -99,6 +102,7 @@ class Sticky:
         try:
             async with self._parting:
                 pass  # what the last editor left is put right first
+            await asyncio.sleep(max(0.0, self._rested - asyncio.get_running_loop().time()))
             await self._meet(near)
         except OSError:
             pass  # the client has gone
@@ -207,6 +211,7 @@ class Sticky:
                 await self._kept.give(visit.up)
             else:
                 await self._leave(visit.up, None)
+            self._rested = asyncio.get_running_loop().time() + REST
         await editor.part()
 
     async def _leave(self, up: Upstream | None, patience: float | None) -> None:

@@ -18,6 +18,8 @@ PATIENCE = 10.0
 """Seconds that a debugger may take to let go."""
 SETTLES = 1.0
 """Seconds after which the program of a debug adapter that answers has mostly come to it."""
+ENDS = 2.0
+"""Seconds that it may take to end the connection then."""
 JOINS = 60.0
 """Seconds that a program may take to come to its debug adapter."""
 THREADS = 100_000
@@ -163,7 +165,9 @@ class Upstream:
             if not self.ended:
                 async with asyncio.timeout(patience):
                     await self.answer("disconnect", DETACH)
-                    await self.drain()
+                # The end is the debugger's: debugpy's adapter hangs if the next client comes before it is through.
+                async with asyncio.timeout(min(ENDS, patience)):
+                    await self.until(lambda: False)
         except (OSError, TimeoutError, MalformedError):
             pass
         finally:
