@@ -42,6 +42,7 @@ class Jdwp(Editor):
         self._socket = socket.create_connection(("127.0.0.1", self.port), SECONDS)
         self._file = self._socket.makefile("rb")
         self._count, self._answers, self._events, self._set = 0, {}, [], set()
+        self._type = None
         self._socket.sendall(HANDSHAKE)
         if self._take(len(HANDSHAKE)) != HANDSHAKE:
             raise RefusedError("no JVM answers")
@@ -186,7 +187,7 @@ class Jdwp(Editor):
         data = self._take(length - 11)
         if flags & REPLY:
             self._answers[number] = first << 8 | second, data
-        elif (first, second) == COMPOSITE:
+        elif (first, second) == COMPOSITE and self._type is not None:  # before that there is only the JVM's own start
             self._take_events(self._reader(data))
 
     def _take_events(self, found):
