@@ -105,7 +105,9 @@ def _mapped(path, mappings):
 
 
 class Dap(Editor):
-    """An editor attached over DAP, in the order that VS Code says things."""
+    """An editor attached over DAP, in the order that VS Code says things. It stays while its program starts anew."""
+
+    comes_back = True
 
     def __init__(self, port, arguments=None, mappings=()):
         super().__init__(port, mappings)
@@ -150,6 +152,10 @@ class Dap(Editor):
         if self._socket is not None:
             self._file.close()
             self._socket.close()
+
+    def come_back(self):
+        while "reloaded, 1 breakpoint set again" not in self.wait_for("output").get("output", ""):
+            pass
 
     def wait_for_end(self):
         try:

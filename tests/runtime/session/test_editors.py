@@ -11,12 +11,6 @@ from editors import Editor
 from programs import PROGRAMS, Program
 from tests.runtime.session.conftest import debug, eventually
 
-RUBY = "rdbg 1.4 keeps the breakpoints of a client that has left, and ends the program at the next one"
-"""It writes to a client that is no more, in a thread whose end is the program's: only one that stays does no harm."""
-LEAVING = [
-    pytest.param(name, marks=pytest.mark.xfail(reason=RUBY, strict=True)) if name == "ruby" else name
-    for name in PROGRAMS
-]
 ROUNDS = [3, pytest.param(20, marks=pytest.mark.proof)]
 
 
@@ -61,9 +55,6 @@ class Debugged:
 
     def follow(self, editor: Editor) -> None:
         """Have the editor attach to the new program: by itself, or by its task."""
-        if not editor.comes_back:
-            editor.wait_for_end()
-            debug(self.project)
         editor.come_back()
 
     def left(self):
@@ -117,7 +108,7 @@ def test_a_request_stops_at_a_local_line_and_again_in_what_is_saved_while_attach
 
 
 @pytest.mark.parametrize("rounds", ROUNDS)
-@pytest.mark.parametrize("name", LEAVING)
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_editors_come_and_go_and_saves_between_them_are_what_is_debugged(name, rounds, begin):
     one = begin(name)
     for number in range(100, 100 + rounds):
@@ -129,7 +120,7 @@ def test_editors_come_and_go_and_saves_between_them_are_what_is_debugged(name, r
         assert [answer_of(one.port) for _ in range(2)] == [str(number + 1)] * 2
 
 
-@pytest.mark.parametrize("name", LEAVING)
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_an_editor_that_is_killed_at_a_breakpoint_leaves_nothing_standing(name, begin):
     one = begin(name)
     for _ in range(2):
