@@ -70,11 +70,6 @@ SERVICES = {
         "main.go", "host, _ := os.Hostname()", "ok", "true", Delve, 2345, ('origin{"authors", "', "Go ")
     ),
 }
-RUBY = "rdbg 1.4 keeps the breakpoints of a client that has left, and ends the program at the next one"
-LEAVING = [
-    pytest.param(name, marks=pytest.mark.xfail(reason=RUBY, run=False)) if name == "details" else name
-    for name in SERVICES
-]
 ROUNDS = [2, pytest.param(20, marks=pytest.mark.proof)]
 
 pytestmark = pytest.mark.cluster
@@ -150,9 +145,6 @@ class Service:
 
     def follow(self, editor: Editor) -> None:
         """Have the editor attach to the new program: by itself, or by its task."""
-        if not editor.comes_back:
-            editor.wait_for_end()
-            self.debug()
         editor.come_back()
 
     def listening(self) -> set[int]:
@@ -220,7 +212,7 @@ def test_a_request_in_the_cluster_stops_at_a_local_line_and_again_in_what_is_sav
 
 
 @pytest.mark.parametrize("rounds", ROUNDS)
-@pytest.mark.parametrize("name", LEAVING)
+@pytest.mark.parametrize("name", SERVICES)
 def test_editors_in_the_cluster_come_and_go_and_saves_between_them_are_what_is_debugged(name, rounds, service):
     one = service(name)
     one.debug()
@@ -233,7 +225,7 @@ def test_editors_in_the_cluster_come_and_go_and_saves_between_them_are_what_is_d
         assert [one.is_told_in(one.answer()) for _ in range(2)] == [True] * 2
 
 
-@pytest.mark.parametrize("name", LEAVING)
+@pytest.mark.parametrize("name", SERVICES)
 def test_an_editor_that_is_killed_at_a_breakpoint_leaves_nothing_standing_in_the_cluster(name, service):
     one = service(name)
     one.debug()
