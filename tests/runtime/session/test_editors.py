@@ -58,7 +58,10 @@ class Debugged:
         editor.come_back()
 
     def left(self):
-        """Return what is left of it: processes with the mark of this session, and ports that are held."""
+        """Return what is left of it: processes with the mark of this session, and ports that are held.
+
+        The debugger's local port is no sign: it is the same for every project and service of these names.
+        """
         marked = []
         for process in Path("/proc").iterdir():
             try:
@@ -67,7 +70,7 @@ class Debugged:
                 continue
             if b"DEVCFG_RUN=" + os.fsencode(self.project.root) in text:
                 marked.append(process.name)
-        return marked, [one for one in (*self.inner, self.port, self.found["port"]) if listens(one)]
+        return marked, [one for one in (*self.inner, self.port) if listens(one)]
 
 
 @pytest.fixture
