@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from devcfg.runtime.debug.adapters.adapter import Asking
 from devcfg.runtime.debug.choice import Debugger
-from devcfg.runtime.debug.greetings import Pair, SilentError, StrangerError, greet
+from devcfg.runtime.debug.greetings import SETTLES, Pair, SilentError, StrangerError, greet
 from devcfg.schemas.errors import DevcfgError
 
 PATIENCE = 120.0
@@ -75,15 +75,20 @@ class Ready:
     ms: float
 
 
-async def probe(debugger: Debugger, watched: Watched, *, patience: float = PATIENCE) -> AsyncIterator[str | Ready]:
-    """Yield words about what is waited for, and at last that the debugger is ready. Raises `NotReadyError`."""
+async def probe(
+    debugger: Debugger, watched: Watched, *, patience: float = PATIENCE, settles: float = SETTLES
+) -> AsyncIterator[str | Ready]:
+    """Yield words about what is waited for, and at last that the debugger is ready. Raises `NotReadyError`.
+
+    `settles` is how many seconds the program of a debug adapter may take to come to it.
+    """
     began, told, pause = time.monotonic(), time.monotonic(), PAUSE
     strange_since: float | None = None
     dead_since: float | None = None
     said = ""
     while True:
         try:
-            if (what := await _ask(debugger, watched)) is not None:
+            if (what := await _ask(debugger, watched, settles)) is not None:
                 yield Ready(what, (time.monotonic() - began) * 1000)
                 return
             strange_since = None
@@ -103,7 +108,7 @@ async def probe(debugger: Debugger, watched: Watched, *, patience: float = PATIE
         pause = min(pause * 1.3, PAUSE_LAST)
 
 
-async def _ask(debugger: Debugger, watched: Watched) -> str | None:
+async def _ask(debugger: Debugger, watched: Watched, settles: float) -> str | None:
     """Return what answers; None where nothing does yet."""
     if debugger.asking is Asking.NOTHING:
         announced = _announced(debugger, watched.lines())
@@ -112,8 +117,8 @@ async def _ask(debugger: Debugger, watched: Watched) -> str | None:
         await asyncio.sleep(RUNS)
         return f"{debugger.adapter.debugger}, as far as is to be seen" if watched.process().alive else None
     try:
-        async with asyncio.timeout(ANSWER):
-            what = await greet(debugger.asking, await watched.dial(debugger.port))
+        async with asyncio.timeout(ANSWER + settles):
+            what = await greet(debugger.asking, await watched.dial(debugger.port), stay=settles)
             # Looked at again, since a process that ends may answer once more.
             await asyncio.sleep(AGAIN)
             if debugger.asking is Asking.DAP:

@@ -15,6 +15,7 @@ from typing import Any
 from devcfg.runtime.debug.adapters.adapter import Asking, Traces
 from devcfg.runtime.debug.adapters.words import Words
 from devcfg.runtime.debug.choice import Debugger, UndebuggableError, Whose, choose
+from devcfg.runtime.debug.greetings import SETTLES
 from devcfg.runtime.debug.probe import MissingError, NotReadyError, Ready, Watched, probe
 from devcfg.runtime.debug.probe import Process as Seen
 from devcfg.runtime.debug.rescue import rescue
@@ -36,6 +37,8 @@ APART = 10000
 """Where services share a machine's ports, a debugger listens this far below the port that reaches it."""
 SAVES, LOOK = 8, 0.1
 """How often, and how many seconds apart, it is looked whether a save ended an editor's connection."""
+SLOWER = 3.0
+"""Seconds that the program takes at most to come to a debug adapter that was brought along, without compiled parts."""
 _BEGINS = re.compile(r"\[devcfg\] (run|debug): generation \d+:")
 
 
@@ -186,7 +189,8 @@ class Debugging:
             message = f"the build failed with code {state.exit_code}, so that nothing runs under the debugger"
             raise NotReadyError(message, last=self._lines)
         watched = Watched(self._site.dial, lambda: _seen(running), lambda: tuple(self._lines))
-        async for told in probe(found, watched):
+        settles = SLOWER if self._package is not None else SETTLES
+        async for told in probe(found, watched, settles=settles):
             yield told
 
     def _announced(self, found: Debugger) -> bool:
