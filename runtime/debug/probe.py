@@ -28,6 +28,8 @@ A debug adapter is a process of its own: it answers before the program that it w
 """
 ANSWER = 5.0
 """Seconds that one question may take."""
+LOOK = 0.2
+"""Seconds between two looks at the process meanwhile."""
 TELL = 5.0
 """Seconds between two words about what is waited for."""
 PAUSE, PAUSE_LAST = 0.03, 0.5
@@ -68,6 +70,8 @@ class Watched:
     process: Callable[[], Process]
     lines: Callable[[], Iterable[str]]
     """What the process has printed since it was started, the last of it at least."""
+    taken: Callable[[], bool] = lambda: False
+    """Whether an editor is connected to it: one that takes a single client answers nobody else then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,11 @@ async def probe(debugger: Debugger, watched: Watched, *, patience: float = PATIE
     dead_since: float | None = None
     said = ""
     while True:
+        if watched.taken():
+            yield Ready(f"{debugger.adapter.debugger}, which has its client", (time.monotonic() - began) * 1000)
+            return
         try:
-            if (found := await _ask(debugger, watched)) is not None:
+            if (found := await _ask(debugger, watched, began + patience)) is not None:
                 yield Ready(found[0], (time.monotonic() - began) * 1000, found[1])
                 return
             strange_since = None
@@ -111,7 +118,7 @@ async def probe(debugger: Debugger, watched: Watched, *, patience: float = PATIE
         pause = min(pause * 1.3, PAUSE_LAST)
 
 
-async def _ask(debugger: Debugger, watched: Watched) -> tuple[str, Pair | None] | None:
+async def _ask(debugger: Debugger, watched: Watched, until: float) -> tuple[str, Pair | None] | None:
     """Return what answers, and the connection that has to stay; None where nothing answers yet."""
     if debugger.asking is Asking.NOTHING:
         announced = _announced(debugger, watched.lines())
@@ -122,21 +129,37 @@ async def _ask(debugger: Debugger, watched: Watched) -> tuple[str, Pair | None] 
         return (what, None) if watched.process().alive else None
     pair: Pair | None = None
     stays = False
+    is_dap = debugger.asking is Asking.DAP
     try:
         async with asyncio.timeout(ANSWER):
             pair = await watched.dial(debugger.port)
-            what = await greet(debugger.asking, pair)
-            # Looked at again, since a process that ends may answer once more.
-            await asyncio.sleep(AGAIN_DAP if debugger.asking is Asking.DAP else AGAIN)
-            if not watched.process().alive:
-                return None
-            stays = debugger.asking is Asking.DAP
+        # An adapter is not left because it is slow: it would end, or answer nobody more.
+        what = await _greeted(debugger, watched, pair, until if is_dap else time.monotonic() + ANSWER)
+        # Looked at again, since a process that ends may answer once more.
+        await asyncio.sleep(AGAIN_DAP if is_dap else AGAIN)
+        if watched.process().alive:
+            stays = is_dap
             return what, pair if stays else None
     except (OSError, TimeoutError, SilentError):
-        return None
+        pass
     finally:
         if pair is not None and not stays:
             pair[1].close()
+    return None
+
+
+async def _greeted(debugger: Debugger, watched: Watched, pair: Pair, until: float) -> str:
+    """Greet for as long as the process lives. Raises `TimeoutError` afterwards."""
+    greeting = asyncio.ensure_future(greet(debugger.asking, pair))
+    try:
+        while not greeting.done():
+            await asyncio.wait((greeting,), timeout=LOOK)
+            if not greeting.done() and (time.monotonic() > until or not watched.process().alive):
+                raise TimeoutError
+        return greeting.result()
+    finally:
+        greeting.cancel()
+        await asyncio.gather(greeting, return_exceptions=True)
 
 
 def _announced(debugger: Debugger, lines: Iterable[str]) -> int | None:

@@ -189,17 +189,15 @@ class Debugging:
     async def _started(self, found: Debugger, running: Steered) -> AsyncIterator[str | Ready]:
         before = running.process.state
         already = (before.state, before.mode) == ("running", "debug")
-        if already and found.adapter.ends_with_client and self._way.taken:
-            yield Ready(f"{found.adapter.debugger}, which has its client", 0.0)
-            return
-        if already and found.asking is Asking.NOTHING and not self._announced(found):
+        if already and not self._way.taken and found.asking is Asking.NOTHING and not self._announced(found):
             state = await running.restart()  # it said that it listens before anybody here heard it
         else:
             state = await running.start("debug")
         if state.state == "build-failed":
             message = f"the build failed with code {state.exit_code}, so that nothing runs under the debugger"
             raise NotReadyError(message, last=self._lines)
-        watched = Watched(self._site.dial, lambda: _seen(running), lambda: tuple(self._lines))
+        way = self._way
+        watched = Watched(self._site.dial, lambda: _seen(running), lambda: tuple(self._lines), lambda: way.taken)
         async for told in probe(found, watched):
             yield told
 

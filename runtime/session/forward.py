@@ -73,8 +73,8 @@ class Forward:
 
     @property
     def taken(self) -> bool:
-        """Whether a client is connected."""
-        return bool(self._open)
+        """Whether a client has reached the process."""
+        return self._joined > 0
 
     async def close(self) -> None:
         """Stop listening, and end what is open."""

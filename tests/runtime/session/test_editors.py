@@ -124,6 +124,15 @@ def test_editors_come_and_go_and_saves_between_them_are_what_is_debugged(name, r
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
+def test_debug_answers_while_an_editor_is_attached(name, begin):
+    one = begin(name)
+    editor = one.attach()
+    assert debug(one.project)["port"] == one.found["port"]
+    assert one.hit(editor) == one.hits(41)
+    editor.leave()
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_an_editor_that_is_killed_at_a_breakpoint_leaves_nothing_standing(name, begin):
     one = begin(name)
     for _ in range(2):

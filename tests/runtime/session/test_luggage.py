@@ -7,9 +7,10 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from editors import Dap
-from tests.runtime.session.conftest import PYTHON, eventually
-from tests.runtime.session.test_debugging import PYTHON_APP, Asking, debug, free_port, mappings
+from asking import Asking, free_port
+from editors import Debugpy
+from programs import PYTHON as PYTHON_APP
+from tests.runtime.session.conftest import PYTHON, debug, eventually
 
 from devcfg.runtime.session.luggage import find
 
@@ -100,7 +101,7 @@ def running(project, bare):
 
 
 def stop_at(found, path, port):
-    editor = Dap(found["port"], {"justMyCode": False, "pathMappings": mappings(found)})
+    editor = Debugpy.to(found)
     assert editor.attach(path, 7)
     asking = Asking(port).begin()
     where = editor.stopped("answer")

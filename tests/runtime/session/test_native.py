@@ -5,9 +5,9 @@ import shutil
 import threading
 
 import pytest
+from asking import Asking, free_port
 from native import gdb, lldb
 from tests.runtime.session.conftest import eventually
-from tests.runtime.session.test_debugging import Asking, free_port
 from tests.runtime.session.test_php import answered
 
 APP = """\

@@ -8,9 +8,9 @@ import uuid
 from http.client import HTTPException
 
 import pytest
+from asking import Asking, free_port
 from dbgp import Dbgp
 from tests.runtime.session.conftest import eventually
-from tests.runtime.session.test_debugging import Asking, free_port
 
 APP = """\
 <?php
