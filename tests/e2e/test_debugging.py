@@ -17,13 +17,15 @@ from user import Up
 
 DELVE_SEES = "-gcflags=all=-N -l"
 LOCAL = {
-    "storefront": {"image": "devcfg.test/dev/python:3"},
     "authors": {
         "image": "devcfg.test/dev/go:1",
         "command": {"build": ["go", "build", DELVE_SEES, "-o", "/tmp/authors", "."], "run": ["/tmp/authors"]},
     },
 }
-"""What a developer writes beside the config: images that hold debugger and compiler."""
+"""What a developer writes beside the config: an image that holds debugger and compiler.
+
+That of the storefront holds no debugger: debugpy is brought along.
+"""
 
 
 @dataclass(frozen=True)

@@ -180,7 +180,8 @@ while True:
 def project(tmp_path):
     if not Path("/proc/self").is_dir():
         pytest.skip("the supervisor reads Linux's /proc")
-    root, home = tmp_path / "project", tmp_path / "home"
+    # Its name decides on the debugger's local port, and tests run side by side.
+    root, home = tmp_path / f"project-{os.getpid()}", tmp_path / "home"
     root.mkdir()
     home.mkdir()
     made = Project(root, home)
