@@ -43,7 +43,7 @@ golden: $(STAMP)
 	$(BIN)/python -m pytest tests/golden tests/architecture --update-golden
 
 bench: $(STAMP)
-	@code=0; for one in compile sync reload $${KUBECONFIG:+session}; do $(BIN)/python benchmarks/$$one.py || code=1; done; exit $$code
+	@code=0; for one in compile sync reload debug $${KUBECONFIG:+session}; do $(BIN)/python benchmarks/$$one.py || code=1; done; exit $$code
 
 build: $(STAMP)
 	$(BIN)/python -m build

@@ -1,12 +1,12 @@
 """How long until a breakpoint is bound: `devcfg debug` on this machine beside the same program debugged by itself.
 
-    python benchmarks/debug.py [--quick] [--only python,node,go,java]
+    python benchmarks/debug.py [--quick] [--only python,node,go,java,ruby]
 
 One small server a language, and the same editor on both sides: the one that the tests attach with. Bound means that
 the debugger has said so. Two moments: from `devcfg debug` on, and from a save on while the editor is attached; by
-itself that is a start of the debugger, and an end, a build and a start. A language whose debugger is not here is left
-out, and so is Ruby: rdbg 1.4 has the program stand still for whoever attaches. Wall times; a ratio is taken between
-neighbours of one round.
+itself that is a start of the debugger, and an end, a build and a start. A third figure has no peer: how long after an
+editor was killed at a breakpoint the request that stood there is answered; by itself dlv never answers. A language
+whose debugger is not here is left out. Wall times; a ratio is taken between neighbours of one round.
 """
 
 from __future__ import annotations
@@ -30,14 +30,16 @@ from table import Row, lines_of, machine
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "twins"))
 
 import editors
-from asking import answer_of, free_port
+from asking import Asking, answer_of, free_port
 from programs import PROGRAMS, Program
 
 from devcfg.runtime.debug.adapters.adapter import Wish
 from devcfg.runtime.debug.choice import ADAPTERS
 
 DEVCFG = str(Path(sys.executable).with_name("devcfg"))
-LANGUAGES = "python,node,go,java"
+LANGUAGES = "python,node,go,java,ruby"
+ANSWERS = 2.0
+"""Seconds within which a request is answered whose program a killed editor left at a breakpoint."""
 PATIENCE = 120.0
 PAUSE = 0.02
 """Seconds between two tries, on both sides: what an editor waits is its own."""
@@ -57,6 +59,7 @@ class Session:
             words = [DEVCFG, "up", "--local", "--yes"]
             self._process = subprocess.Popen(words, cwd=self._folder, env=self._env, stdout=log, stderr=log)
         wait(lambda: answer_of(port) == "42")
+        self._port = port
 
     def start(self) -> editors.Editor:
         """Put the program under its debugger and return the editor that is attached."""
@@ -68,10 +71,16 @@ class Session:
     def save(self, editor: editors.Editor, number: int) -> None:
         """Save, and return once the breakpoint is bound in the new program."""
         write(self._program, self._folder / "src", number)
-        if not editor.comes_back:
-            editor.wait_for_end()
-            self._devcfg("debug")
         editor.come_back()
+
+    def outlive(self, editor: editors.Editor) -> float:
+        """Kill the editor at the breakpoint; return the seconds until the request that stands there is answered."""
+        asking = Asking(self._port).begin()
+        editor.stand("answer")
+        began = time.monotonic()
+        editor.drop()
+        asking.end()
+        return time.monotonic() - began
 
     def back(self) -> None:
         """Go back to `run`."""
@@ -158,10 +167,11 @@ def measure(program: Program, rounds: int, folder: Path) -> list[Row]:
     """Measure both sides in turn, after a round that does not count."""
     sides = {"ours": Session(program, folder), "alone": Alone(program, folder)}
     found: dict[tuple[str, str], list[float]] = {}
+    outlived: list[float] = []
     try:
         for number in range(rounds + 1):
             for name, side in sides.items():
-                moments = round_of(side, 1000 + number)
+                moments = round_of(side, 1000 + number, outlived)
                 if number:
                     for what, took in zip(("first", "again"), moments, strict=True):
                         found.setdefault((what, name), []).append(took)
@@ -169,16 +179,21 @@ def measure(program: Program, rounds: int, folder: Path) -> list[Row]:
         for side in sides.values():
             side.end()
     words = {"first": "`devcfg debug` → breakpoint bound", "again": "save → breakpoint bound again"}
-    return [row(f"{program.name}: {text}", found[what, "ours"], found[what, "alone"]) for what, text in words.items()]
+    rows = [row(f"{program.name}: {text}", found[what, "ours"], found[what, "alone"]) for what, text in words.items()]
+    spread, held = f"{min(outlived):.2f} to {max(outlived):.2f} s", max(outlived) <= ANSWERS
+    name = f"{program.name}: editor killed at a breakpoint → answer"
+    return [*rows, Row(name, f"{median(outlived):.2f} s", "", "", spread, f"≤ {ANSWERS:g} s", held)]
 
 
-def round_of(side: Session | Alone, number: int) -> tuple[float, float]:
-    """Attach, save, go back; return how long the breakpoint took to be bound, and to be bound again."""
+def round_of(side: Session | Alone, number: int, outlived: list[float]) -> tuple[float, float]:
+    """Attach, save, kill the editor, go back; return how long the breakpoint took to be bound at first, and again."""
     began = time.monotonic()
     editor = side.start()
     bound = time.monotonic()
     side.save(editor, number)
     again = time.monotonic()
+    if isinstance(side, Session):
+        outlived.append(side.outlive(editor))
     editor.drop()
     side.back()
     return bound - began, again - bound
@@ -208,7 +223,7 @@ def main() -> int:
     print(machine(0))
     for line in lines_of(rows):
         print(line)
-    return 0
+    return 1 if any(one.held is False for one in rows) else 0
 
 
 if __name__ == "__main__":

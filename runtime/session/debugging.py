@@ -32,7 +32,7 @@ from devcfg.schemas.config import Service
 from devcfg.schemas.errors import DevcfgError, UsageError
 
 LINES = 200
-"""How many of the process's last lines are looked at."""
+"""How many of the process's first and last lines are looked at: what it listens on it says at first."""
 APART = 10000
 """Where services share a machine's ports, a debugger listens this far below the port that reaches it."""
 SAVES, LOOK = 8, 0.1
@@ -68,7 +68,8 @@ class Debugging:
         self._name = name
         self._spec = spec
         self._site = site
-        self._lines: deque[str] = deque(maxlen=LINES)
+        self._first: list[str] = []
+        self._last: deque[str] = deque(maxlen=LINES)
         self._say = say
         self._beginning = asyncio.Lock()
         self._way = WayIn(self._stable, site, say)
@@ -111,9 +112,13 @@ class Debugging:
     def hear(self, line: str) -> None:
         """Take a line of the process or its supervisor."""
         if _BEGINS.match(line):
-            self._lines.clear()
+            self._first.clear()
+            self._last.clear()
         else:
-            self._lines.append(line)
+            (self._first if len(self._first) < LINES else self._last).append(line)
+
+    def _lines(self) -> tuple[str, ...]:
+        return (*self._first, *self._last)
 
     # ---- its way in
 
@@ -195,15 +200,15 @@ class Debugging:
             state = await running.start("debug")
         if state.state == "build-failed":
             message = f"the build failed with code {state.exit_code}, so that nothing runs under the debugger"
-            raise NotReadyError(message, last=self._lines)
+            raise NotReadyError(message, last=self._lines())
         way = self._way
-        watched = Watched(self._site.dial, lambda: _seen(running), lambda: tuple(self._lines), lambda: way.taken)
+        watched = Watched(self._site.dial, lambda: _seen(running), self._lines, lambda: way.taken)
         async for told in probe(found, watched):
             yield told
 
     def _announced(self, found: Debugger) -> bool:
         pattern = found.adapter.announces
-        return pattern is not None and any(pattern.search(line) for line in self._lines)
+        return pattern is not None and any(pattern.search(line) for line in self._lines())
 
     def _visited(self, running: Steered) -> Callable[[], None]:
         """Return what has `command.run` go on when a client has gone that only now came to such a debugger."""
