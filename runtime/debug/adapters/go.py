@@ -82,7 +82,7 @@ ADAPTER = Adapter(
     port=2345,
     needs="`dlv` in the container: `go install github.com/go-delve/delve/cmd/dlv@latest`, as new as its Go",
     signs=Signs(debugger=r"dlv|delve", program=r"go", image=r"golang|go", files=r"go\.mod|go\.work|.*\.go"),
-    ports=re.compile(r"(?:--listen|-l)[ =](?:\S*:)?(\d+)"),
+    ports=re.compile(r"(?:--listen|-l)[ =](?:\S*:)?(\d+)(?![\d.:])"),
     announces=re.compile(r"API server listening at: \S*:(\d+)"),
     missing=re.compile(r"dlv: (?:not found|command not found|No such file)"),
     speaks=Speaks.DAP,

@@ -62,7 +62,7 @@ ADAPTER = Adapter(
         image=r".*temurin.*|.*openjdk.*|.*corretto.*|.*-java|java|gradle|maven|zulu.*|jetty|tomcat",
         files=r"pom\.xml|build\.gradle(\.kts)?|settings\.gradle(\.kts)?|gradlew|mvnw|build\.sbt|.*\.java|.*\.kt",
     ),
-    ports=re.compile(r"jdwp\S*address=(?:[^\s,]*:)?(\d+)"),
+    ports=re.compile(r"jdwp\S*address=(?:[^\s,]*:)?(\d+)(?![\d.:])"),
     announces=re.compile(r"Listening for transport dt_socket at address: (?:\S*:)?(\d+)"),
     missing=re.compile(r"Could not find agent library jdwp|\bjava: (?:not found|command not found|No such file)"),
     speaks=Speaks.OTHER,

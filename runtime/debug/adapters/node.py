@@ -59,7 +59,7 @@ ADAPTER = Adapter(
         image=r"node|.*-nodejs|.*-node",
         files=r"package\.json|.*\.[cm]?js|.*\.[cm]?ts",
     ),
-    ports=re.compile(r"--inspect(?:-brk|-wait)?[ =](?:[\w.\[\]:]*:)?(\d+)\b"),
+    ports=re.compile(r"--inspect(?:-brk|-wait)?[ =](?:[\w.\[\]:]*:)?(\d+)(?![\d.:])"),
     announces=re.compile(r"Debugger listening on wss?://\S*?:(\d+)/"),
     missing=re.compile(r"\bnode(?:js)?: (?:not found|command not found|No such file)"),
     speaks=Speaks.OTHER,

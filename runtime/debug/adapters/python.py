@@ -89,7 +89,7 @@ ADAPTER = Adapter(
         image=r"python|pypy|.*-python",
         files=r"pyproject\.toml|requirements.*\.txt|setup\.py|setup\.cfg|Pipfile|manage\.py|uv\.lock|poetry\.lock|.*\.py",
     ),
-    ports=re.compile(r"--listen[ =](?:\S*:)?(\d+)"),
+    ports=re.compile(r"--listen[ =](?:\S*:)?(\d+)(?![\d.:])"),
     announces=None,
     missing=re.compile(r"No module named '?debugpy"),
     speaks=Speaks.DAP,

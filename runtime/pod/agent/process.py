@@ -197,7 +197,9 @@ class Processes:
             mode = mode or self._desired(directory)
             if not os.path.exists(os.path.join(directory, "cmd." + mode)):
                 raise ProcessError("no-command", f"there is no command.{mode}")
-            line = f"{action} {mode}"
+            # An older process goes on after a build that has failed: the supervisor would leave it as it is.
+            word = "restart" if before.state == "build-failed" else action
+            line = f"{word} {mode}"
         tell(directory, line)
         if action == "start" and (before.state, before.mode) == ("running", mode):
             answer(dict(before.members(), ms=0.0))  # the supervisor leaves it alone
