@@ -72,6 +72,7 @@ def check_binding(service: Service, binding: Binding, findings: Findings) -> Non
     _check_user(service, container, pod, at, note, findings)
     _check_env(service, container, at, note, findings)
     _check_kind(service, binding, at, note, findings)
+    _check_waiting(service, container, at, note, findings)
     limits = (container.get("resources") or {}).get("limits")
     if limits and service.resources is None:
         said = ", ".join(f"{key} {value}" for key, value in limits.items())
@@ -207,6 +208,24 @@ def _check_env(service: Service, container: Json, at: Place, note: tuple[Note, .
                 severity=Severity.WARNING,
                 key=True,
                 hint=f"what `envFrom` or the image sets cannot be removed, only emptied: `{name}: ''`",
+                notes=note,
+            )
+
+
+def _check_waiting(service: Service, container: Json, at: Place, note: tuple[Note, ...], findings: Findings) -> None:
+    """Say where a probe that is kept ends a program that waits for its debugger."""
+    if not service.debug.wait:
+        return
+    kept = {"livenessProbe": service.probes.liveness, "startupProbe": service.probes.startup}
+    for probe, treatment in kept.items():
+        if probe in container and treatment == "keep":
+            findings.add(
+                "waiting-probe",
+                (*at, "debug", "wait"),
+                f"the {probe} is kept, and restarts the container while the program waits for its debugger",
+                severity=Severity.WARNING,
+                key=True,
+                hint="leave `probes` out, which removes it, or `relax` it",
                 notes=note,
             )
 

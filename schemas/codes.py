@@ -369,6 +369,11 @@ _RULES = {
         "The base says `runAsNonRoot`, but no uid, and Kubernetes starts no image whose user might be root. `id -u` in "
         "the dev image tells the number: `user: 1000`.",
     ),
+    "waiting-probe": Code(
+        "a probe that ends what waits for its debugger",
+        "With `debug.wait` the program stands still until a debugger has come, and a liveness or startup probe that is "
+        "kept restarts the container meanwhile. Leave `probes` out, which removes them, or `relax` them.",
+    ),
     "weakens-security": Code(
         "a user that the base does not allow",
         "The service asks for root where the base does not let the container run as root. Dev mode never makes a pod "
