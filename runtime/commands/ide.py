@@ -15,7 +15,7 @@ from devcfg.runtime.debug.choice import choose
 from devcfg.runtime.debug.sight import traces_of
 from devcfg.runtime.files import write_atomically
 from devcfg.runtime.ide import jetbrains, nvim, vscode
-from devcfg.runtime.ide.entries import Attach, Untold, attach_to
+from devcfg.runtime.ide.entries import Adapter, Attach, Untold, attach_to
 from devcfg.runtime.ide.jsonc import JsoncError, line_of
 from devcfg.runtime.ide.merge import Shelf, settle
 from devcfg.runtime.ide.ports import local_port
@@ -254,6 +254,8 @@ def _say_needs(wanted: _Wanted, editor: str) -> None:
     """Say what the editor needs beside the entries, and which services have none, and why."""
     adapters = dict.fromkeys(one.adapter for one in wanted.attaches)
     untold = list(wanted.untold)
+    if Adapter.GDB in adapters:
+        console.say("needs gdb on this machine: apt-get install gdb, or brew install gdb")
     match editor:
         case "vscode":
             for extension in [vscode.EXTENSIONS[one] for one in adapters if one in vscode.EXTENSIONS]:
