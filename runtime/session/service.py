@@ -152,12 +152,13 @@ class Running:
         self._hearer.refresh()
         changed = self.site.renew(digest(words))
         self._dirty.clear()
-        if self._wanted == "debug" and not (again and state.generation):
-            self.spawn(self.debugging.announce(self))
-        elif self._wanted is not None and state.generation == 0:
+        debugs = self._wanted == "debug" and not (again and state.generation)
+        if self._wanted is not None and state.generation == 0 and not debugs:
             await self.start(self._wanted)
-        elif self._wanted is not None and changed and state.state != "stopped":
+        elif self._wanted is not None and state.generation and changed and state.state != "stopped":
             await self.restart()
+        if debugs or (state.mode == "debug" and state.state in COMING):
+            self.spawn(self.debugging.announce(self))  # what ran before had another way in
         await self._reload()
 
     def _words(self, name: str) -> list[str] | None:
@@ -275,6 +276,11 @@ class Running:
         return self.policy.action is not Action.NOTHING or bool(self.policy.reason)
 
     # ---- process
+
+    @property
+    def debugs(self) -> bool:
+        """Whether the process is wanted under its debugger."""
+        return self._wanted == "debug"
 
     async def start(self, mode: Mode) -> State:
         """Make sure that a mode runs."""

@@ -173,7 +173,7 @@ class Session:
         task.add_done_callback(lambda _: self._wake.set())
         return task
 
-    def _begin(self, wanted: Wanted, *, again: bool = False) -> None:
+    def _begin(self, wanted: Wanted, *, again: bool = False, debugs: bool = False) -> None:
         site = self.sites.site(wanted, self)
         rules = rules_of(self.brief.project, wanted.name, wanted.spec, site.place)
         said = functools.partial(self.words, wanted.name)
@@ -182,7 +182,7 @@ class Session:
         self.running[wanted.name] = running
         if self._view is not None:
             self._respell[wanted.name] = respelling(self._view, wanted.spec, site.place, os.path.isfile)
-        self._tasks[wanted.name] = self._watched(running.run(self._mode, again=again))
+        self._tasks[wanted.name] = self._watched(running.run("debug" if debugs else self._mode, again=again))
 
     def _went_back(self, name: str, task: asyncio.Task[None]) -> bool:
         """Take a service back to what it was where a saved config does not work; tell whether that was so."""
@@ -280,9 +280,10 @@ class Session:
         self.brief = replace(found, project=self.brief.project)
         self._before = {name: before[name] for name in names if name in before}
         for name in names:
-            if name in self.running:
-                self.running.pop(name).site.let_go()
-            self._begin(after[name], again=name in before)
+            old = self.running.pop(name, None)
+            if old is not None:
+                old.site.let_go()
+            self._begin(after[name], again=name in before, debugs=old is not None and old.debugs)
 
 
 def _by_name(brief: Brief) -> dict[str, Wanted]:

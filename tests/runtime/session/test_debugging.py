@@ -57,6 +57,21 @@ def test_a_request_stops_at_a_breakpoint_of_a_local_path_and_again_after_a_save(
     assert answer_of(port) == "52"
 
 
+def test_a_config_saved_under_the_debugger_leaves_a_way_in(project, debugged):
+    up, port = debugged("app.py", PYTHON, {"run": [sys.executable, "app.py"]})
+    found = debug(project)
+    text = (project.root / "devcfg.yaml").read_text()
+    project.write(
+        "devcfg.yaml", text.replace("env: {", "env: {COLOUR: red, ").replace("env:\n", "env:\n      COLOUR: red\n")
+    )
+    up.wait_for_words("debugger ready 127.0.0.1:")
+
+    port = up.wait_for("forwarding", after=len(up.events) - 8)["local"]
+    editor, where, answer = hit(found, port, project.root / "src" / "app.py", 7, "answer")
+    assert (where[1:], answer) == ((7, "41"), "42")
+    editor.leave()
+
+
 def test_debug_without_a_session_starts_one_that_goes_on(project):
     port = free_port()
     project.write("src/app.py", PYTHON)
