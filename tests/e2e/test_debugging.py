@@ -72,7 +72,7 @@ SERVICES = {
         "main.go", "host, _ := os.Hostname()", "ok", "true", Delve, 2345, ('origin{"authors", "', "Go ")
     ),
 }
-ROUNDS = [2, pytest.param(20, marks=pytest.mark.proof)]
+ROUNDS = [1, pytest.param(20, marks=pytest.mark.proof)]
 
 pytestmark = pytest.mark.cluster
 
