@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from devcfg.runtime.debug.adapters.adapter import HOST, Asking
+from devcfg.runtime.debug.dap import encode
 
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 LIMIT = 1024 * 1024
@@ -54,14 +55,9 @@ def _stranger(found: bytes) -> StrangerError:
 
 async def _dap(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
     arguments = {"adapterID": "devcfg", "clientID": "devcfg", "linesStartAt1": True, "pathFormat": "path"}
-    _send(writer, {"seq": 1, "type": "request", "command": "initialize", "arguments": arguments})
+    writer.write(encode({"seq": 1, "type": "request", "command": "initialize", "arguments": arguments}))
     await _answered(reader, 1)
     return "DAP"
-
-
-def _send(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:
-    data = json.dumps(message).encode()
-    writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(data), data))
 
 
 async def _answered(reader: asyncio.StreamReader, seq: int) -> None:

@@ -31,7 +31,7 @@ class Sticky:
 
     def __init__(
         self,
-        port: int,
+        ports: Ports,
         dial: Dial,
         coming: Callable[[], bool],
         *,
@@ -40,14 +40,14 @@ class Sticky:
         keeps: bool = False,
         said: Callable[[str], None] | None = None,
     ) -> None:
-        """Take what it is to do. `port` is the debugger's own.
+        """Take what it is to do.
 
         `left` is awaited whenever the last editor has gone; the next one waits for it. `ready` tells whether a
         debugger that listens takes an editor already, where that is not always so. `keeps` says that the debugger takes
         one session of the protocol in its life, which all editors share then, one after the other. `said` hears what
         the user should.
         """
-        self._port = port
+        self._ports = ports
         self._dial = dial
         self._coming = coming
         self._left = left
@@ -64,9 +64,9 @@ class Sticky:
         self._gate = asyncio.Event()
         self._gate.set()
 
-    async def listen(self, local: int) -> int:
-        """Bind and return the local port, a free one for 0. Raises `DevcfgError` where it is taken."""
-        self._server = await bind(self._accept, Ports(local, self._port))
+    async def listen(self) -> int:
+        """Bind and return the local port. Raises `DevcfgError` where it is taken."""
+        self._server = await bind(self._accept, self._ports)
         self._local = self._server.sockets[0].getsockname()[1]
         return self._local
 
@@ -129,7 +129,7 @@ class Sticky:
 
     async def _listen_both(self, near: Pair) -> None:
         """Let the client or the debugger speak first."""
-        far = await reach(self._port, self._dial, self._coming)
+        far = await reach(self._ports.remote, self._dial, self._coming)
         if far is None:
             return
         asking = [asyncio.ensure_future(pair[0].read(1)) for pair in (near, far)]
@@ -164,7 +164,7 @@ class Sticky:
         elif self._kept is not None and self._kept.held:
             self._say("a client that is no editor was turned away: the debugger's one session is an editor's")
         else:
-            far = far or await reach(self._port, self._dial, self._coming)
+            far = far or await reach(self._ports.remote, self._dial, self._coming)
             if far is not None:
                 far[1].write(head)
                 await join_whole(near, far)
@@ -193,7 +193,7 @@ class Sticky:
             self._seat.release()
 
     async def _stay(self, editor: Editor, first: Upstream | None) -> None:
-        way = Way(lambda: self._dial(self._port), self._coming, self._gate, self._ready)
+        way = Way(lambda: self._dial(self._ports.remote), self._coming, self._gate, self._ready)
         keeps = self._kept is not None
         visit = Visit(editor, way, first, port=self._local, keeps=keeps, tell=self._say)
         self._visits.add(visit)

@@ -52,7 +52,7 @@ class WayIn:
             ports = Ports(FIRST + (self._stable - FIRST + further) % COUNT, found.port)
             forward = self._listener(found, ports, steered, visited)
             with contextlib.suppress(DevcfgError):
-                local = await (forward.listen(ports.local) if isinstance(forward, Sticky) else forward.listen())
+                local = await forward.listen()
                 self._forward, self.ports = forward, ports
                 self._frees = found.asking is Asking.DELVE
                 return local
@@ -70,9 +70,9 @@ class WayIn:
             ready = self._takes if "--continue" in " ".join(found.command) else None
         match found.adapter.speaks:
             case Speaks.DAP:
-                return Sticky(ports.remote, dial, coming, left=left, ready=ready, said=self._say)
+                return Sticky(ports, dial, coming, left=left, ready=ready, said=self._say)
             case Speaks.DAP_ONCE:
-                return Sticky(ports.remote, dial, coming, left=left, ready=ready, said=self._say, keeps=True)
+                return Sticky(ports, dial, coming, left=left, ready=ready, said=self._say, keeps=True)
             case Speaks.OTHER:
                 ends = visited if found.adapter.ends_with_client else None
                 return Forward(ports, dial, coming, left, whole=True, visited=ends)

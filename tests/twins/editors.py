@@ -118,11 +118,15 @@ class Dap(Editor):
         """Return what this debugger's extension sends with `attach`."""
         return self._arguments or {}
 
-    def attach(self, path, line):
-        self.breakpoint = path, line
+    def connect(self):
+        """Connect, and say nothing yet."""
         self._socket = socket.create_connection(("127.0.0.1", self.port), SECONDS)
         self._file = self._socket.makefile("rb")
         self._seq, self._events, self._answers = 0, [], {}
+
+    def attach(self, path, line):
+        self.breakpoint = path, line
+        self.connect()
         self.ask("initialize", adapterID="test", clientID="test", pathFormat="path", linesStartAt1=True)
         attaching = self._send("attach", self.arguments())
         self.wait_for("initialized", unless=attaching)
@@ -203,7 +207,10 @@ class Dap(Editor):
         data = self._file.read(length)
         if not length or len(data) < length:
             raise GoneError
-        message = json.loads(data)
+        self.take(json.loads(data))
+
+    def take(self, message):
+        """Keep an event or an answer until somebody asks for it."""
         if message["type"] == "event":
             self._events.append(message)
         elif message["type"] == "response":

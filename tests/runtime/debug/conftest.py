@@ -18,6 +18,7 @@ from dap import Dap
 from delve import find_dlv
 
 from devcfg.runtime.debug.sticky import Sticky
+from devcfg.runtime.session.forward import Ports
 
 SECONDS = 60.0  # patience on a loaded machine
 
@@ -107,8 +108,8 @@ class Proxied:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self.sticky = Sticky(port, dial, lambda: self.alive, said=self.words.append, **more)
-        self.local = self.run(self.sticky.listen(0))
+        self.sticky = Sticky(Ports(0, port), dial, lambda: self.alive, said=self.words.append, **more)
+        self.local = self.run(self.sticky.listen())
 
     def run(self, work):
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(SECONDS)

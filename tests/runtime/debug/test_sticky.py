@@ -8,6 +8,8 @@ from adapters import serve
 from dap import Dap
 from tests.runtime.debug.conftest import FILE, attached, dial
 
+from devcfg.runtime.session.forward import Ports
+
 
 def once(connection):
     """Serve until a request `die`, and go without a word."""
@@ -98,7 +100,7 @@ def test_bytes_that_are_no_dap_are_carried_as_they_are(proxied, says):
 
     proxy = proxied(0)
     server = proxy.run(listen())
-    proxy.sticky._port = server.sockets[0].getsockname()[1]
+    proxy.sticky._ports = Ports(0, server.sockets[0].getsockname()[1])
 
     assert exchanged(proxy, says) == says
 
